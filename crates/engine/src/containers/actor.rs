@@ -1,0 +1,434 @@
+//! The one writer of a container's state.
+//!
+//! Each container has one task that reads its inbox. Requests and the shim's word arrive there in one order;
+//! every step the task takes ends at once or has a deadline, so a stuck container holds up nobody but itself.
+//! Waiting (for a process to end, for a timeout to pass) is done by whoever asked, on the published state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use berth_linux::process::PidFd;
+use berth_shim_proto::{Attach, Exit};
+use berth_store::containers::Status;
+use berth_store::{Durability, Tx, containers, id_ranges, operations};
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+
+use super::record::Record;
+use super::registry::Container;
+use super::{lifecycle, start};
+use crate::engine::Inner;
+use crate::events::{self, now_ns};
+use crate::operations::Operation;
+use crate::supervisor;
+use crate::{Caller, Changed, Error, Result};
+
+/// Where the answer to a request goes. A requester that left is no reason to stop.
+pub type Answer<T> = oneshot::Sender<Result<T>>;
+
+/// Why a signal is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A client sends this very signal.
+    Kill,
+    /// The container is being stopped and stays so.
+    Stop,
+    /// The container is being restarted.
+    Restart,
+}
+
+/// What an actor is asked or told.
+#[derive(Debug)]
+pub enum Command {
+    /// Start it.
+    Start {
+        /// Who asks.
+        caller: Caller,
+        /// Whether it was started or ran already.
+        answer: Answer<Changed>,
+    },
+    /// Send a signal to its first process.
+    Signal {
+        /// Who asks.
+        caller: Caller,
+        /// Signal number.
+        signal: i32,
+        /// Why.
+        purpose: Purpose,
+        /// Done.
+        answer: Answer<()>,
+    },
+    /// Connect to its streams, now or when it starts.
+    Attach {
+        /// Which streams.
+        what: Attach,
+        /// Gets the stream from the shim.
+        give: oneshot::Sender<UnixStream>,
+        /// Done.
+        answer: Answer<()>,
+    },
+    /// Give it another name.
+    Rename {
+        /// Who asks.
+        caller: Caller,
+        /// The new name, valid.
+        name: String,
+        /// Done.
+        answer: Answer<()>,
+    },
+    /// Remove it; it must not run.
+    Remove {
+        /// Who asks.
+        caller: Caller,
+        /// What the client called it.
+        name: String,
+        /// Also one that is `dead` or whose earlier removal failed.
+        force: bool,
+        /// Done.
+        answer: Answer<()>,
+    },
+    /// Write down something that happened to it.
+    Announce {
+        /// The event's action.
+        action: &'static str,
+        /// Attributes beyond the usual.
+        attributes: Vec<(&'static str, String)>,
+    },
+    /// Its shim says it ended, or is gone without a word.
+    Ended(Option<Exit>),
+}
+
+/// The task's own view.
+pub struct Actor {
+    pub(super) engine: Arc<Inner>,
+    pub(super) container: Arc<Container>,
+    /// The process, for signals: a handle, so that a reused PID is never meant.
+    pub(super) process: Option<PidFd>,
+    /// Attach streams that wait for the container to start.
+    pub(super) waiting: Vec<(Attach, oneshot::Sender<UnixStream>)>,
+}
+
+/// Puts a container into the registry and starts its actor.
+pub fn launch(engine: &Arc<Inner>, record: Record, process: Option<PidFd>) -> Arc<Container> {
+    let (inbox, commands) = mpsc::channel(64);
+    let container = Container::new(record, inbox);
+    let actor = Actor { engine: engine.clone(), container: container.clone(), process, waiting: Vec::new() };
+    engine.containers.insert(container.clone());
+    tokio::spawn(actor.run(commands));
+    container
+}
+
+impl Actor {
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        while let Some(command) = commands.recv().await {
+            match command {
+                Command::Start { caller, answer } => {
+                    let outcome = self.start(&caller).await;
+                    let _ = answer.send(outcome);
+                }
+                Command::Signal { caller, signal, purpose, answer } => {
+                    let _ = answer.send(self.signal(&caller, signal, purpose).await);
+                }
+                Command::Attach { what, give, answer } => {
+                    let _ = answer.send(self.attach(what, give).await);
+                }
+                Command::Rename { caller, name, answer } => {
+                    let _ = answer.send(self.rename(&caller, name).await);
+                }
+                Command::Remove { caller, name, force, answer } => {
+                    let outcome = self.remove(&caller, &name, force).await;
+                    let _ = answer.send(outcome);
+                }
+                Command::Announce { action, attributes } => {
+                    if let Err(error) = self.announce(action, attributes).await {
+                        tracing::error!(id = self.container.id, action, %error, "an event was not recorded");
+                    }
+                }
+                Command::Ended(exit) => self.ended(exit).await,
+            }
+            if self.record().removed {
+                return;
+            }
+        }
+    }
+
+    /// The present state.
+    pub(super) fn record(&self) -> Arc<Record> {
+        self.container.record()
+    }
+
+    /// Runs `job` in a transaction together with this container's event; when both are committed the change
+    /// is made visible, before anybody is answered.
+    pub(super) async fn commit<F>(
+        &self,
+        durability: Durability,
+        event: Option<(&'static str, BTreeMap<String, String>)>,
+        change: impl FnOnce(&mut Record) + Send + 'static,
+        job: F,
+    ) -> Result<()>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> berth_store::JobFuture<'t, (), berth_store::Error> + Send + 'static,
+    {
+        let container = self.container.clone();
+        self.engine
+            .store
+            .write(durability, move |tx| {
+                Box::pin(async move {
+                    job(tx).await?;
+                    if let Some((action, attributes)) = event {
+                        events::append(tx, "container", action, &container.id, attributes).await?;
+                    }
+                    tx.on_commit(move || {
+                        let mut record = Record::clone(&container.record());
+                        change(&mut record);
+                        container.publish(Arc::new(record));
+                    });
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn start(&mut self, caller: &Caller) -> Result<Changed> {
+        let record = self.record();
+        match lifecycle::start(record.id(), record.row.status)? {
+            lifecycle::Admission::AlreadyDone => return Ok(Changed::Already),
+            lifecycle::Admission::Proceed => {}
+        }
+        match start::start(self, caller).await {
+            Ok(()) => Ok(Changed::Yes),
+            Err(error) => {
+                // Like Docker: a container that is to vanish at its end vanishes when it cannot even begin.
+                if self.record().row.auto_remove && !self.record().removed {
+                    let id = self.container.id.clone();
+                    if let Err(error) = self.remove(&Caller::Engine, &id, true).await {
+                        tracing::error!(id, %error, "a container that failed to start was not removed");
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn signal(&mut self, caller: &Caller, signal: i32, purpose: Purpose) -> Result<()> {
+        let record = self.record();
+        lifecycle::kill(record.id(), record.row.status)?;
+        let gone = || Error::Conflict(format!("container {} is not running", self.container.id));
+        let process = self.process.as_ref().ok_or_else(gone)?;
+        tracing::debug!(id = self.container.id, signal, ?caller, ?purpose, "signal");
+        let sent = process.signal(signal).map_err(|e| Error::Host { action: "sending a signal".into(), source: e.into() })?;
+        if !sent {
+            // It ended a moment ago and its shim's word is on the way.
+            return if purpose == Purpose::Kill { Err(gone()) } else { Ok(()) };
+        }
+        let mut attributes = record.event_attributes();
+        attributes.insert("signal".into(), signal.to_string());
+        let id = record.row.id.clone();
+        // What a restart policy goes by must survive a power cut, like the policy itself.
+        let durability = match record.definition.host_config.restart_policy.name.as_str() {
+            "" | "no" => Durability::CrashSafe,
+            _ => Durability::Durable,
+        };
+        let stop = purpose == Purpose::Stop;
+        let change = move |record: &mut Record| {
+            if stop {
+                record.row.manually_stopped = true;
+                record.row.desired = berth_store::containers::Desired::Stopped;
+            }
+        };
+        self.commit(durability, Some(("kill", attributes)), change, move |tx| {
+            Box::pin(async move {
+                if stop {
+                    containers::set_desired(tx, &id, berth_store::containers::Desired::Stopped, true).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn attach(&mut self, what: Attach, give: oneshot::Sender<UnixStream>) -> Result<()> {
+        self.announce("attach", Vec::new()).await?;
+        if !self.record().is_running() {
+            self.waiting.retain(|(_, give)| !give.is_closed());
+            self.waiting.push((what, give));
+            return Ok(());
+        }
+        let stream = self.open_stream(what).await?;
+        let _ = give.send(stream);
+        Ok(())
+    }
+
+    /// Opens an attach stream to the running shim.
+    pub(super) async fn open_stream(&self, what: Attach) -> Result<UnixStream> {
+        let id = &self.container.id;
+        let socket = self.engine.config.run_dir(id).join(berth_shim_proto::files::SOCKET);
+        let connect = supervisor::connect_attach(&socket, what);
+        match tokio::time::timeout(Duration::from_secs(5), connect).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(failure)) => Err(Error::Shim {
+                action: "attaching to",
+                id: id.clone(),
+                source: std::io::Error::other(failure),
+            }),
+            Err(_) => Err(Error::Deadline { step: "attaching", id: id.clone(), seconds: 5 }),
+        }
+    }
+
+    async fn announce(&self, action: &'static str, attributes: Vec<(&'static str, String)>) -> Result<()> {
+        let mut all = self.record().event_attributes();
+        all.extend(attributes.into_iter().map(|(k, v)| (k.to_owned(), v)));
+        self.commit(Durability::CrashSafe, Some((action, all)), |_| {}, |_| Box::pin(async { Ok(()) })).await
+    }
+
+    async fn rename(&mut self, _caller: &Caller, name: String) -> Result<()> {
+        let record = self.record();
+        let (id, old) = (record.row.id.clone(), record.row.name.clone());
+        let mut attributes = record.event_attributes();
+        attributes.insert("name".into(), name.clone());
+        attributes.insert("oldName".into(), format!("/{old}"));
+        let engine = self.engine.clone();
+        let new = name.clone();
+        let (row_id, row_name) = (id.clone(), name.clone());
+        let change = move |record: &mut Record| {
+            engine.containers.rename(&id, &old, &new);
+            record.row.name = new;
+        };
+        self.commit(Durability::Durable, Some(("rename", attributes)), change, move |tx| {
+            Box::pin(async move { containers::rename(tx, &row_id, &row_name).await })
+        })
+        .await
+    }
+
+    /// The program ended: one durable transaction, then the shim's record may go.
+    async fn ended(&mut self, exit: Option<Exit>) {
+        let record = self.record();
+        if !record.is_running() {
+            return;
+        }
+        let id = record.row.id.clone();
+        let (exit, error) = match exit {
+            Some(exit) => (exit, String::new()),
+            None => {
+                start::destroy_remains(&self.engine, &record, self.process.take()).await;
+                let exit = Exit { code: 137, signal: Some(9), at_ns: now_ns(), oom_killed: false };
+                (exit, "its shim (berth-shim) was killed or crashed, and the container was ended with it".to_owned())
+            }
+        };
+        self.process = None;
+        // A full disk must not lose the exit: the record stays with the shim's files, and this is tried again.
+        while let Err(error) = self.commit_exit(&record, &exit, &error).await {
+            tracing::error!(id, %error, "an exit could not be recorded; trying again");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        if let Some(first) = record.id_range {
+            self.engine.ids.release(first);
+        }
+        if let Err(error) = crate::files::remove_tree(&self.engine.config.run_dir(&id)) {
+            tracing::warn!(id, %error, "a run directory was left behind");
+        }
+        if record.row.auto_remove
+            && let Err(error) = self.remove(&Caller::Engine, &id, false).await
+        {
+            tracing::error!(id, %error, "a container was not removed after its end");
+        }
+    }
+
+    async fn commit_exit(&self, record: &Record, exit: &Exit, error: &str) -> Result<()> {
+        let id = record.row.id.clone();
+        let row = containers::Exit {
+            status: Status::Exited,
+            finished_ns: exit.at_ns,
+            exit_code: exit.code,
+            error: error.to_owned(),
+            oom_killed: exit.oom_killed,
+        };
+        let mut attributes = record.event_attributes();
+        let oom = exit.oom_killed.then(|| attributes.clone());
+        let seconds = (exit.at_ns - record.row.started_ns).max(0) / 1_000_000_000;
+        attributes.insert("execDuration".into(), seconds.to_string());
+        attributes.insert("exitCode".into(), exit.code.to_string());
+        let visible = row.clone();
+        let change = move |record: &mut Record| {
+            record.row.status = visible.status;
+            record.row.pid = None;
+            record.row.start_time = None;
+            record.row.boot_id = None;
+            record.row.shim_pid = None;
+            record.row.shim_start_time = None;
+            record.row.finished_ns = visible.finished_ns;
+            record.row.exit_code = visible.exit_code;
+            record.row.error = visible.error;
+            record.row.oom_killed = visible.oom_killed;
+            record.id_range = None;
+            record.exits += 1;
+        };
+        self.commit(Durability::Durable, Some(("die", attributes)), change, move |tx| {
+            Box::pin(async move {
+                containers::set_exited(tx, &id, &row).await?;
+                id_ranges::release(tx, &id).await?;
+                if let Some(attributes) = oom {
+                    events::append(tx, "container", "oom", &id, attributes).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn remove(&mut self, caller: &Caller, name: &str, force: bool) -> Result<()> {
+        let record = self.record();
+        lifecycle::remove(name, record.id(), record.row.status, force)?;
+        if record.is_running() {
+            // The force was used before the request came here; whoever started it again meanwhile wins.
+            return Err(Error::Conflict(format!("container {} was started again while it was being removed", record.id())));
+        }
+        let id = record.row.id.clone();
+        let begin = Operation::Remove.begin(&id, caller);
+        let subject = id.clone();
+        let change = |record: &mut Record| record.row.status = Status::Removing;
+        self.commit(Durability::CrashSafe, None, change, move |tx| {
+            Box::pin(async move {
+                operations::begin(tx, &begin).await?;
+                containers::set_status(tx, &subject, Status::Removing).await
+            })
+        })
+        .await?;
+        let engine = self.engine.clone();
+        let subject = id.clone();
+        let cleared = tokio::task::spawn_blocking(move || super::remove::clear(&engine.config, &subject))
+            .await
+            .map_err(|e| Error::Host { action: "removing files".into(), source: e.into() })?;
+        if let Err(error) = cleared {
+            let subject = id.clone();
+            let change = |record: &mut Record| record.row.status = Status::Dead;
+            self.commit(Durability::CrashSafe, None, change, move |tx| {
+                Box::pin(async move {
+                    operations::finish_of(tx, &subject).await?;
+                    containers::set_status(tx, &subject, Status::Dead).await
+                })
+            })
+            .await?;
+            return Err(error);
+        }
+        let engine = self.engine.clone();
+        let subject = id.clone();
+        let change = move |record: &mut Record| {
+            engine.containers.remove(record.id());
+            record.removed = true;
+        };
+        let attributes = record.event_attributes();
+        self.commit(Durability::Durable, Some(("destroy", attributes)), change, move |tx| {
+            Box::pin(async move {
+                operations::finish_of(tx, &subject).await?;
+                containers::delete(tx, &subject).await?;
+                Ok(())
+            })
+        })
+        .await?;
+        crate::images::collect_layers(&self.engine, &record).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! Creating a container (`POST /containers/create`).
+
+use std::sync::Arc;
+
+use berth_api_types::container::{CreateRequest, CreateResponse, HostConfig};
+use berth_store::containers::ContainerRow;
+use berth_store::{Durability, containers, operations};
+
+use super::record::{Definition, Record};
+use super::names;
+use crate::engine::Inner;
+use crate::events::{self, now_ns};
+use crate::images::ImageRecord;
+use crate::operations::Operation;
+use crate::spec;
+use crate::{Caller, DefaultUserns, Engine, Error, Result, files};
+
+/// Random names are tried this often before giving up.
+const NAME_TRIES: u32 = 12;
+
+impl Engine {
+    /// Makes a container from an image. Nothing runs yet; nothing is left when it fails.
+    pub async fn container_create(
+        &self,
+        caller: &Caller,
+        name: Option<String>,
+        platform: Option<String>,
+        request: CreateRequest,
+    ) -> Result<CreateResponse> {
+        let name = name.filter(|name| !name.is_empty()).map(|name| names::validate(&name)).transpose()?;
+        if let Some(platform) = platform.filter(|platform| !platform.is_empty()) {
+            check_platform(&platform)?;
+        }
+        let image = self.0.images.get(&request.config.image)?;
+        let image_ref = request.config.image.clone();
+        let id = names::new_id();
+        let (definition, warnings) = define(&self.0, &id, &image, request)?;
+        for warning in &warnings {
+            tracing::debug!(id, warning, "at creation");
+        }
+        let spec = serde_json::to_string(&definition)
+            .map_err(|e| Error::Host { action: "encoding a container".into(), source: e.into() })?;
+        let mut row = ContainerRow::new(id.clone(), String::new(), image.id().to_owned(), image_ref, now_ns(), spec);
+        row.auto_remove = definition.host_config.auto_remove;
+        let (engine, caller) = (self.0.clone(), caller.clone());
+        super::to_the_end(async move { make(&engine, &caller, name, row).await }).await?;
+        Ok(CreateResponse { id, warnings })
+    }
+}
+
+/// Only what this host runs.
+fn check_platform(platform: &str) -> Result<()> {
+    let mut parts = platform.split('/');
+    let os = parts.next().unwrap_or_default();
+    let arch = parts.next();
+    if !os.eq_ignore_ascii_case("linux") && os != crate::system::go_arch() {
+        return Err(Error::Invalid(format!("unknown operating system or architecture: {platform:?}")));
+    }
+    match arch {
+        Some(arch) if arch != crate::system::go_arch() && arch != std::env::consts::ARCH => Err(Error::NotFound(format!(
+            "image with reference was found but does not provide the specified platform ({platform})"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The complete definition: the request, the image and the defaults put together and checked.
+fn define(
+    engine: &Inner,
+    id: &str,
+    image: &ImageRecord,
+    request: CreateRequest,
+) -> Result<(Definition, Vec<String>)> {
+    let mut host: HostConfig = request.host_config.unwrap_or_default();
+    if engine.config.default_userns == DefaultUserns::Host && host.userns_mode.is_empty() {
+        host.userns_mode = "host".into();
+    }
+    let published = host.port_bindings.iter().flatten().any(|(_, hosts)| hosts.as_ref().is_some_and(|h| !h.is_empty()));
+    if (published || host.publish_all_ports) && host.network_mode != "host" {
+        return Err(Error::NotImplemented("publishing ports is not available yet".into()));
+    }
+    let validated = spec::validate(request.config, host, &engine.host_facts)?;
+    let validated = validated.with_image(&crate::images::api_config(&image.config));
+    let mut config = validated.config().clone();
+    if config.entrypoint.iter().chain(&config.cmd).all(Vec::is_empty) {
+        return Err(Error::Invalid("no command specified".into()));
+    }
+    config.labels.get_or_insert_default();
+    if config.hostname.is_empty() {
+        config.hostname = id.get(..12).unwrap_or(id).to_owned();
+    }
+    let host_config = validated.host().clone();
+    let warnings = validated.warnings().to_vec();
+    let layers = image
+        .image
+        .layers
+        .iter()
+        .rev()
+        .map(|diff_id| {
+            let missing = || Error::NotFound(format!("layer {diff_id} of image {} is missing", image.short_id()));
+            engine.images.layer(diff_id).map(|layer| layer.key).ok_or_else(missing)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let mounts = super::mounts::mount_points(&validated);
+    let networking = request.networking_config;
+    Ok((Definition { config, host_config, networking, mounts, layers }, warnings))
+}
+
+async fn make(engine: &Arc<Inner>, caller: &Caller, name: Option<String>, mut row: ContainerRow) -> Result<()> {
+    // While this is held no layer goes away under the new container.
+    let _layers_stay = engine.layer_use.read().await;
+    if let Some(holder) = name.as_deref().and_then(|name| engine.containers.holder(name)) {
+        return Err(Error::NameTaken { name: name.unwrap_or_default(), holder });
+    }
+    let id = row.id.clone();
+    let begin = Operation::Create.begin(&id, caller);
+    engine
+        .store
+        .write(Durability::CrashSafe, move |tx| Box::pin(async move { operations::begin(tx, &begin).await }))
+        .await?;
+    let made = async {
+        directories(engine, &row)?;
+        for attempt in 0.. {
+            row.name = name.clone().unwrap_or_else(|| names::random(attempt));
+            match commit(engine, row.clone()).await {
+                Err(Error::NameTaken { .. }) if name.is_none() && attempt < NAME_TRIES => {}
+                other => return other,
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = made.await {
+        take_back(engine, &id).await;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// The bundle, with the definition in it from which a lost row can be made again, and the writable layer.
+fn directories(engine: &Inner, row: &ContainerRow) -> Result<()> {
+    let bundle = engine.config.bundle(&row.id);
+    files::make_dir(&bundle, 0o710)?;
+    let rebuild = serde_json::json!({
+        "id": row.id,
+        "image": row.image_id,
+        "imageRef": row.image_ref,
+        "createdNs": row.created_ns,
+        "autoRemove": row.auto_remove,
+        "definition": serde_json::value::RawValue::from_string(row.spec.clone())
+            .map_err(|e| Error::file("encoding", &bundle)(e.into()))?,
+    });
+    files::replace(&bundle.join("berth.json"), rebuild.to_string().as_bytes())?;
+    let writable = engine.config.writable(&row.id);
+    files::make_dir(&writable, 0o755)?;
+    // The root directory of the container is this one: it looks like the image's.
+    files::make_dir(&writable.join("u"), 0o755)?;
+    files::make_dir(&writable.join("w"), 0o700)
+}
+
+async fn commit(engine: &Arc<Inner>, row: ContainerRow) -> Result<()> {
+    let record = Record::decode(row.clone())?;
+    let attributes = record.event_attributes();
+    let launching = engine.clone();
+    let written = engine
+        .store
+        .write(Durability::Durable, move |tx| {
+            Box::pin(async move {
+                containers::insert(tx, &row).await?;
+                events::append(tx, "container", "create", &row.id, attributes).await?;
+                operations::finish_of(tx, &row.id).await?;
+                tx.on_commit(move || drop(super::launch(&launching, record, None)));
+                Ok(())
+            })
+        })
+        .await;
+    match written {
+        Err(berth_store::Error::NameTaken { name, holder_id }) => Err(Error::NameTaken { name, holder: holder_id }),
+        other => Ok(other?),
+    }
+}
+
+async fn take_back(engine: &Arc<Inner>, id: &str) {
+    for step in Operation::Create.steps().iter().rev() {
+        if let Err(error) = step.undo(engine, id).await {
+            tracing::error!(id, %error, "a failed creation left something behind; the next start sweeps it");
+            return;
+        }
+    }
+    let subject = id.to_owned();
+    let ended = engine
+        .store
+        .write(Durability::CrashSafe, move |tx| Box::pin(async move { operations::finish_of(tx, &subject).await }))
+        .await;
+    if let Err(error) = ended {
+        tracing::error!(id, %error, "a failed creation is still on record; the next start clears it");
+    }
+}

@@ -1,0 +1,88 @@
+//! Containers: one file per use case, around one actor per container.
+
+pub mod actor;
+mod attach;
+mod bundle;
+mod create;
+mod inspect;
+pub mod lifecycle;
+mod list;
+mod log_file;
+mod log_watch;
+mod logs;
+mod mounts;
+mod names;
+mod prune;
+pub mod record;
+pub mod registry;
+pub mod remove;
+mod signal;
+pub mod start;
+mod status;
+mod wait;
+
+pub use actor::launch;
+pub use attach::AttachOptions;
+pub use list::{ListOptions, is_stopped};
+pub use log_watch::LogWatch;
+pub use logs::LogOptions;
+pub use remove::RemoveOptions;
+pub use signal::StopOptions;
+pub use wait::{WaitCondition, WaitHandle};
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use self::actor::{Answer, Command};
+use self::registry::Container;
+use crate::{Caller, Changed, Engine, Error, Result};
+
+/// Sends a request to a container's actor and waits for the answer.
+async fn ask<T>(container: &Arc<Container>, command: impl FnOnce(Answer<T>) -> Command) -> Result<T> {
+    let (answer, answered) = oneshot::channel();
+    let gone = |_| Error::NoSuchContainer(container.id.clone());
+    container.inbox.send(command(answer)).await.map_err(|_| Error::NoSuchContainer(container.id.clone()))?;
+    answered.await.map_err(gone)?
+}
+
+/// Runs a use case to its end even when the client that asked for it leaves.
+async fn to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(work)
+        .await
+        .map_err(|e| Error::Host { action: "running a request".into(), source: e.into() })?
+}
+
+impl Engine {
+    /// Starts a container (`POST /containers/{id}/start`).
+    pub async fn container_start(&self, caller: &Caller, name: &str) -> Result<Changed> {
+        let container = self.0.containers.resolve(name)?;
+        let caller = caller.clone();
+        ask(&container, |answer| Command::Start { caller, answer }).await
+    }
+
+    /// Gives a container another name (`POST /containers/{id}/rename`).
+    pub async fn container_rename(&self, caller: &Caller, name: &str, new_name: &str) -> Result<()> {
+        if name.is_empty() || new_name.is_empty() {
+            return Err(Error::Invalid("Neither old nor new names may be empty".into()));
+        }
+        let container = self.0.containers.resolve(name)?;
+        let new = names::validate(new_name)?;
+        if container.record().row.name == new {
+            return Err(Error::Invalid("Renaming a container with the same name as its current name".into()));
+        }
+        if let Some(holder) = self.0.containers.holder(&new) {
+            return Err(Error::NameTaken { name: new, holder });
+        }
+        let caller = caller.clone();
+        ask(&container, |answer| Command::Rename { caller, name: new, answer }).await
+    }
+
+    /// Sets the size of a container's terminal (`POST /containers/{id}/resize`).
+    pub async fn container_resize(&self, _caller: &Caller, name: &str, height: u16, width: u16) -> Result<()> {
+        let container = self.0.containers.resolve(name)?;
+        let record = container.record();
+        lifecycle::kill(record.id(), record.row.status)?;
+        attach::resize(&self.0, &container, height, width).await
+    }
+}

@@ -1,0 +1,458 @@
+//! Starting a container: lease, bundle, shim, and the way back from each.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use berth_linux::process::{PidFd, Process};
+use berth_shim_proto::{Cgroup, Event, Exit, Identity, Launch, Log, Message, Request, Rootfs, Stdio, files};
+use berth_store::id_ranges::IdRangeRow;
+use berth_store::containers::Status;
+use berth_store::{Durability, containers, id_ranges, operations};
+
+use super::actor::{Actor, Command};
+use super::record::Record;
+use super::{bundle, registry::Container};
+use crate::engine::Inner;
+use crate::ids;
+use crate::operations::Operation;
+use crate::spec::validate::{LogDriver, TagFacts};
+use crate::spec::{self, ValidatedConfig};
+use crate::supervisor::{self, Connection, Failure};
+use crate::{Caller, Error, Result};
+
+/// A start that takes longer than this has failed.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What is known once the shim says that the program was executed.
+struct Begun {
+    pid: i32,
+    start_time: u64,
+    shim_pid: i32,
+    shim_start_time: u64,
+    started_ns: i64,
+    process: PidFd,
+}
+
+/// Starts the container of `actor`. When this fails nothing is left but the error in its state.
+pub async fn start(actor: &mut Actor, caller: &Caller) -> Result<()> {
+    let engine = actor.engine.clone();
+    let record = actor.record();
+    let id = record.row.id.clone();
+    let definition = &record.definition;
+    let valid = spec::stored(definition.config.clone(), definition.host_config.clone(), &engine.host_facts)?;
+    let range = lease(&engine, &record, &valid, caller).await?;
+    match launch(actor, &record, valid, range).await {
+        Ok((begun, connection, child)) => {
+            actor.process = Some(begun.process);
+            let running = containers::Running {
+                pid: begun.pid,
+                start_time: begun.start_time.cast_signed(),
+                boot_id: engine.boot_id.clone(),
+                shim_pid: begun.shim_pid,
+                shim_start_time: begun.shim_start_time.cast_signed(),
+                started_ns: begun.started_ns,
+            };
+            let committed = commit_running(actor, running, range).await;
+            // From here on the shim's word must be heard, whatever became of the commit.
+            tokio::spawn(listen(actor.container.clone(), engine.clone(), connection, Some(child)));
+            if let Err(error) = committed {
+                roll_back(actor, range, &error).await;
+                return Err(error);
+            }
+            Ok(())
+        }
+        Err(error) => {
+            tracing::info!(id, %error, "a container did not start");
+            roll_back(actor, range, &error).await;
+            Err(error)
+        }
+    }
+}
+
+/// The intent: the operation's row and the lease of host IDs, before anything else happens.
+async fn lease(
+    engine: &Arc<Inner>,
+    record: &Record,
+    valid: &ValidatedConfig,
+    caller: &Caller,
+) -> Result<Option<u32>> {
+    let begin = Operation::Start.begin(record.id(), caller);
+    let first = if valid.namespaces().user.is_own() { Some(engine.ids.lease()?) } else { None };
+    let id = record.row.id.clone();
+    let written = engine
+        .store
+        .write(Durability::CrashSafe, move |tx| {
+            Box::pin(async move {
+                operations::begin(tx, &begin).await?;
+                if let Some(first) = first {
+                    // One that an earlier start could not give back is in the way of its own container.
+                    id_ranges::release(tx, &id).await?;
+                    id_ranges::insert(tx, &IdRangeRow { first, size: ids::RANGE, container_id: id }).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    if let (Err(_), Some(first)) = (&written, first) {
+        engine.ids.release(first);
+    }
+    written?;
+    Ok(first)
+}
+
+async fn launch(
+    actor: &mut Actor,
+    record: &Arc<Record>,
+    valid: ValidatedConfig,
+    range: Option<u32>,
+) -> Result<(Begun, Connection, tokio::process::Child)> {
+    let engine = actor.engine.clone();
+    let id = record.row.id.clone();
+    let log = log(&engine, record, &valid);
+    let prepared = bundle::write_blocking(&engine, record, valid, range).await?;
+    let run_dir = engine.config.run_dir(&id);
+    crate::files::make_dir(&run_dir, 0o700)?;
+    let (mut connection, mut child) = supervisor::spawn(&engine.shim, &id, &engine.config.bundle(&id), &run_dir)?;
+    let launch = launch_request(&engine, record, log, prepared);
+    let conversation = converse(actor, &mut connection, launch);
+    let begun = match tokio::time::timeout(DEADLINE, conversation).await {
+        Ok(Ok(begun)) => Ok(begun),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(Error::Deadline { step: "the start", id: id.clone(), seconds: DEADLINE.as_secs() }),
+    };
+    match begun {
+        Ok(begun) => Ok((begun, connection, child)),
+        Err(error) => {
+            drop(connection);
+            // A shim that failed in order has cleaned up and ends by itself.
+            if tokio::time::timeout(Duration::from_secs(2), child.wait()).await.is_err() {
+                let _ = child.start_kill();
+                let _ = child.wait().await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Hello, launch, start: pipelined, unless clients wait to be attached between creation and start.
+async fn converse(actor: &mut Actor, connection: &mut Connection, launch: Launch) -> Result<Begun> {
+    let id = actor.container.id.clone();
+    let broken = |failure: Failure| Error::Shim {
+        action: "talking to",
+        id: id.clone(),
+        source: std::io::Error::other(failure),
+    };
+    actor.waiting.retain(|(_, give)| !give.is_closed());
+    let waiting = std::mem::take(&mut actor.waiting);
+    connection.send_hello().await.map_err(broken)?;
+    connection.call(Request::Launch(Box::new(launch))).await.map_err(broken)?;
+    if waiting.is_empty() {
+        connection.call(Request::Start).await.map_err(broken)?;
+    }
+    connection.receive_hello().await.map_err(broken)?;
+    let mut created = None;
+    loop {
+        match connection.event().await.map_err(broken)? {
+            Event::Created { pid, start_time, warnings } => {
+                for warning in warnings {
+                    tracing::warn!(id, warning, "a container was not set up quite as asked");
+                }
+                created = Some((pid, start_time, process(&id, pid, start_time)?));
+                if !waiting.is_empty() {
+                    break;
+                }
+            }
+            Event::Started { at_ns } => return begun(actor, created, at_ns).await,
+            other => return Err(failed(&id, other)),
+        }
+    }
+    // Clients are connected before the program runs, so that they miss nothing.
+    for (what, give) in waiting {
+        if !give.is_closed() {
+            let stream = actor.open_stream(what).await?;
+            let _ = give.send(stream);
+        }
+    }
+    connection.call(Request::Start).await.map_err(broken)?;
+    match connection.event().await.map_err(broken)? {
+        Event::Started { at_ns } => begun(actor, created, at_ns).await,
+        other => Err(failed(&id, other)),
+    }
+}
+
+fn process(id: &str, pid: i32, start_time: u64) -> Result<PidFd> {
+    Process::open(pid, start_time)
+        .map_err(|e| Error::Host { action: format!("opening process {pid} of container {id}"), source: e.into() })?
+        .ok_or_else(|| Error::Host {
+            action: format!("opening process {pid} of container {id}"),
+            source: std::io::ErrorKind::NotFound.into(),
+        })
+}
+
+async fn begun(actor: &Actor, created: Option<(i32, u64, PidFd)>, started_ns: i64) -> Result<Begun> {
+    let id = &actor.container.id;
+    let (pid, start_time, process) = created.ok_or_else(|| failed(id, Event::Started { at_ns: started_ns }))?;
+    let identity = read_identity(&actor.engine, id)?;
+    Ok(Begun {
+        pid,
+        start_time,
+        process,
+        shim_pid: identity.shim_pid,
+        shim_start_time: identity.shim_start_time,
+        started_ns,
+    })
+}
+
+/// What the shim wrote down about itself and its container.
+pub fn read_identity(engine: &Inner, id: &str) -> Result<Identity> {
+    let path = engine.config.run_dir(id).join(files::IDENTITY);
+    let bytes = std::fs::read(&path).map_err(Error::file("reading", &path))?;
+    serde_json::from_slice(&bytes).map_err(|e| Error::file("decoding", &path)(e.into()))
+}
+
+/// How it ended, as the shim wrote it down; `None` while it has not.
+pub fn read_exit(engine: &Inner, id: &str) -> Result<Option<Exit>> {
+    let path = engine.config.run_dir(id).join(files::EXIT);
+    match std::fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::file("decoding", &path)(e.into())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("reading", &path)(error)),
+    }
+}
+
+/// Docker's sentence around the cause; its clients look for the cause in it.
+fn failed(id: &str, event: Event) -> Error {
+    match event {
+        Event::Failed { phase, message, code, .. } => {
+            let cause = if message.starts_with("exec: ") || phase.is_empty() { message } else { format!("{phase}: {message}") };
+            Error::StartFailed {
+                message: format!(
+                    "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: {cause}: unknown"
+                ),
+                code,
+            }
+        }
+        other => Error::Shim {
+            action: "talking to",
+            id: id.to_owned(),
+            source: std::io::Error::other(format!("unexpected event {other:?}")),
+        },
+    }
+}
+
+fn launch_request(engine: &Inner, record: &Record, log: Log, prepared: bundle::Prepared) -> Launch {
+    let config = &record.definition.config;
+    let host = &record.definition.host_config;
+    let [height, width] = host.console_size.map(|n| u16::try_from(n).unwrap_or(0));
+    let writable = PathBuf::from("../containers").join(record.id());
+    Launch {
+        id: record.row.id.clone(),
+        rootfs: Rootfs {
+            store: engine.config.layer_store(),
+            layers: PathBuf::from("layers"),
+            lowers: record.definition.layers.iter().map(PathBuf::from).collect(),
+            upper: writable.join("u"),
+            work: writable.join("w"),
+            readonly: host.readonly_rootfs,
+        },
+        user: config.user.clone(),
+        additional_groups: host.group_add.clone().unwrap_or_default(),
+        seccomp: prepared.seccomp,
+        stdio: Stdio {
+            tty: config.tty,
+            open_stdin: config.open_stdin,
+            size: (height > 0 && width > 0).then_some((height, width)),
+        },
+        log,
+        cgroups: prepared.cgroups,
+    }
+}
+
+/// Where a container logs to.
+fn log(engine: &Inner, record: &Record, valid: &ValidatedConfig) -> Log {
+    match valid.log() {
+        LogDriver::None => Log::None,
+        LogDriver::JsonFile { max_size, max_file, extra } => Log::JsonFile {
+            path: engine.config.bundle(record.id()).join(format!("{}-json.log", record.id())),
+            max_size: *max_size,
+            max_file: *max_file,
+            attrs: extra.attrs(
+                &record.definition.config,
+                TagFacts {
+                    id: record.id(),
+                    name: &record.row.name,
+                    image_id: &record.row.image_id,
+                    image: &record.row.image_ref,
+                },
+            ),
+        },
+    }
+}
+
+async fn commit_running(actor: &Actor, running: containers::Running, range: Option<u32>) -> Result<()> {
+    let id = actor.container.id.clone();
+    let visible = running.clone();
+    let change = move |record: &mut Record| {
+        record.row.status = Status::Running;
+        record.row.desired = berth_store::containers::Desired::Running;
+        record.row.manually_stopped = false;
+        record.row.pid = Some(visible.pid);
+        record.row.start_time = Some(visible.start_time);
+        record.row.boot_id = Some(visible.boot_id);
+        record.row.shim_pid = Some(visible.shim_pid);
+        record.row.shim_start_time = Some(visible.shim_start_time);
+        record.row.started_ns = visible.started_ns;
+        record.row.exit_code = 0;
+        record.row.error = String::new();
+        record.row.oom_killed = false;
+        record.id_range = range;
+    };
+    let attributes = actor.record().event_attributes();
+    actor
+        .commit(Durability::CrashSafe, Some(("start", attributes)), change, move |tx| {
+            Box::pin(async move {
+                containers::set_running(tx, &id, &running).await?;
+                containers::set_desired(tx, &id, berth_store::containers::Desired::Running, false).await?;
+                operations::finish_of(tx, &id).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Takes every step of a start back and writes down why.
+async fn roll_back(actor: &mut Actor, range: Option<u32>, error: &Error) {
+    let engine = actor.engine.clone();
+    let id = actor.container.id.clone();
+    actor.process = None;
+    if let Err(error) = destroy_shim(&engine, &id).await {
+        tracing::error!(id, %error, "remains of a failed start were left behind");
+    }
+    let (code, text) = match error {
+        Error::StartFailed { code, message } => (*code, message.clone()),
+        other => (128, other.to_string()),
+    };
+    let (subject, message) = (id.clone(), text.clone());
+    let change = move |record: &mut Record| {
+        record.row.exit_code = code;
+        record.row.error = text;
+        record.id_range = None;
+    };
+    let written = actor
+        .commit(Durability::CrashSafe, None, change, move |tx| {
+            Box::pin(async move {
+                id_ranges::release(tx, &subject).await?;
+                containers::set_error(tx, &subject, code, &message).await?;
+                operations::finish_of(tx, &subject).await?;
+                Ok(())
+            })
+        })
+        .await;
+    match (written, range) {
+        (Ok(()), Some(first)) => engine.ids.release(first),
+        (Ok(()), None) => {}
+        (Err(error), _) => tracing::error!(id, %error, "a failed start was not recorded; boot will"),
+    }
+}
+
+/// Waits for the shim's last word and passes it on.
+pub async fn listen(
+    container: Arc<Container>,
+    engine: Arc<Inner>,
+    mut connection: Connection,
+    child: Option<tokio::process::Child>,
+) {
+    let id = container.id.clone();
+    let told = loop {
+        match connection.message().await {
+            Ok(Message::Event { event: Event::Exited(exit) }) => break Some(exit),
+            Ok(other) => tracing::debug!(id, ?other, "from the shim"),
+            Err(failure) => {
+                tracing::debug!(id, %failure, "the shim's connection ended");
+                break None;
+            }
+        }
+    };
+    drop(connection);
+    if let Some(mut child) = child {
+        // Its exit record is complete once it is gone; one that hangs instead of ending is ended.
+        if tokio::time::timeout(Duration::from_secs(10), child.wait()).await.is_err() {
+            tracing::warn!(id, "a shim did not end after its container and is killed");
+            let _ = child.start_kill();
+            let _ = child.wait().await;
+        }
+    }
+    let exit = told.or_else(|| {
+        read_exit(&engine, &id).unwrap_or_else(|error| {
+            tracing::error!(id, %error, "an exit record cannot be read");
+            None
+        })
+    });
+    if container.inbox.send(Command::Ended(exit)).await.is_err() {
+        tracing::debug!(id, "the container is gone already");
+    }
+}
+
+/// Ends whatever lives in a container's control groups and removes them; with the run directory's word also
+/// the shim and the first process.
+pub async fn destroy_shim(engine: &Arc<Inner>, id: &str) -> Result<()> {
+    let processes = match read_identity(engine, id) {
+        Ok(identity) if identity.boot_id == engine.boot_id => vec![
+            (identity.shim_pid, identity.shim_start_time),
+            (identity.pid, identity.start_time),
+        ],
+        // No identity: the shim did not get that far, and control groups are all there is.
+        _ => Vec::new(),
+    };
+    let (engine, id) = (engine.clone(), id.to_owned());
+    tokio::task::spawn_blocking(move || {
+        for (pid, start_time) in processes {
+            kill_and_wait(pid, start_time)?;
+        }
+        remove_cgroups(&engine, &id)?;
+        crate::files::remove_tree(&engine.config.run_dir(&id))
+    })
+    .await
+    .map_err(|e| Error::Host { action: "ending a container".into(), source: e.into() })?
+}
+
+/// A shim died and left its container alone: end that too.
+pub async fn destroy_remains(engine: &Arc<Inner>, record: &Record, process: Option<PidFd>) {
+    let id = record.id();
+    tracing::warn!(id, "a shim is gone without a word; its container is ended");
+    if let Some(process) = process {
+        let ended = tokio::task::spawn_blocking(move || {
+            process.signal(9)?;
+            process.wait_exit(Some(Duration::from_secs(10)))
+        });
+        match ended.await {
+            Ok(Ok(true)) => {}
+            other => tracing::error!(id, ?other, "the container's process does not end"),
+        }
+    }
+    if let Err(error) = destroy_shim(engine, id).await {
+        tracing::error!(id, %error, "remains of a container were left behind");
+    }
+}
+
+fn kill_and_wait(pid: i32, start_time: u64) -> Result<()> {
+    let host = |e: berth_linux::Error| Error::Host { action: format!("ending process {pid}"), source: e.into() };
+    if let Some(process) = Process::open(pid, start_time).map_err(host)? {
+        process.signal(9).map_err(host)?;
+        if !process.wait_exit(Some(Duration::from_secs(10))).map_err(host)? {
+            return Err(Error::Host { action: format!("ending process {pid}"), source: std::io::ErrorKind::TimedOut.into() });
+        }
+    }
+    Ok(())
+}
+
+/// Kills what is left in a container's control groups and removes them.
+fn remove_cgroups(engine: &Inner, id: &str) -> Result<()> {
+    for Cgroup { path, .. } in engine.cgroups_of(id) {
+        let host = |e: berth_linux::Error| Error::Host { action: "removing a control group".into(), source: e.into() };
+        berth_linux::cgroup::kill_all(&path).map_err(host)?;
+        berth_linux::cgroup::remove(&path).map_err(host)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Starting a shim process.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::fs::{MemfdFlags, SealFlags};
+use tokio::net::UnixStream;
+
+use super::Connection;
+use crate::{Error, Result};
+
+/// The shim's executable, copied once into sealed memory: every shim runs from that copy, so nothing in a
+/// container can reach the file on the host through `/proc/self/exe` (the class of CVE-2019-5736), and an
+/// upgrade that replaces the file does not disturb a daemon that still runs.
+#[derive(Debug)]
+pub struct ShimProgram {
+    image: OwnedFd,
+    path: PathBuf,
+}
+
+impl ShimProgram {
+    /// Reads and seals the executable at `path`.
+    pub fn load(path: &Path) -> Result<Self> {
+        let mut file = File::open(path).map_err(Error::file("opening the shim", path))?;
+        let image = sealed_copy(&mut file).map_err(Error::file("copying the shim", path))?;
+        Ok(ShimProgram { image, path: path.to_owned() })
+    }
+
+    /// Where it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Starts the shim of a container. It shares nothing with this process but the control connection (its
+/// standard input) and its error log.
+pub fn spawn(program: &ShimProgram, id: &str, bundle: &Path, run_dir: &Path) -> Result<(Connection, tokio::process::Child)> {
+    let shim_error = |action| {
+        let id = id.to_owned();
+        move |source| Error::Shim { action, id, source }
+    };
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(shim_error("connecting to"))?;
+    ours.set_nonblocking(true).map_err(shim_error("connecting to"))?;
+    let log_path = run_dir.join("shim.log");
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(&log_path)
+        .map_err(Error::file("creating", &log_path))?;
+    // No pre_exec: with it the standard library forks instead of using vfork semantics, which costs
+    // milliseconds in a process of our size.
+    let mut command = Command::new(format!("/proc/self/fd/{}", program.image.as_raw_fd()));
+    std::os::unix::process::CommandExt::arg0(&mut command, "berth-shim");
+    command
+        .args(["--id", id, "--bundle"])
+        .arg(bundle)
+        .arg("--run-dir")
+        .arg(run_dir)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(log));
+    let child = tokio::process::Command::from(command).spawn().map_err(shim_error("starting"))?;
+    let stream = UnixStream::from_std(ours).map_err(shim_error("connecting to"))?;
+    Ok((Connection::new(stream), child))
+}
+
+fn sealed_copy(file: &mut File) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // Newer kernels want to be told that a memory file is meant to be executed (memfd_create(2), MFD_EXEC).
+    let image = rustix::fs::memfd_create("berth-shim", flags | MemfdFlags::EXEC)
+        .or_else(|_| rustix::fs::memfd_create("berth-shim", flags))?;
+    let mut copy = File::from(image);
+    io::copy(file, &mut copy)?;
+    rustix::fs::fcntl_add_seals(&copy, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
+    // A file open for writing cannot be executed: what is kept is a read-only description of it.
+    let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
+    Ok(OwnedFd::from(File::open(path)?))
+}
