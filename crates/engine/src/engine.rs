@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use berth_image::{ImageStore, LayerStore};
 use berth_linux::cgroup::{Hierarchies, Mode};
@@ -44,7 +44,8 @@ pub(crate) struct Inner {
     pub uuid: String,
     pub boot_id: String,
     shutdown: watch::Sender<bool>,
-    _lock: LockFile,
+    /// Given back by [`Engine::close`]: actors and streams may keep the engine a little longer.
+    lock: Mutex<Option<LockFile>>,
 }
 
 impl Engine {
@@ -84,7 +85,7 @@ impl Engine {
             log_watch: LogWatch::start().map_err(|source| Error::Host { action: "starting inotify".into(), source })?,
             boot_id: berth_linux::process::boot_id().map_err(host("reading the boot ID"))?,
             shutdown: watch::Sender::new(false),
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
             config,
             store,
             ids,
@@ -114,6 +115,8 @@ impl Engine {
         for hierarchy in self.0.hierarchies.for_containers() {
             let _ = std::fs::remove_dir(hierarchy.dir(parent_name(&self.0.short_id)));
         }
+        self.0.ids.give_back();
+        drop(self.0.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// The eight hex digits in this daemon's host-wide names.

@@ -98,6 +98,20 @@ impl IdRanges {
         self.state().leased.remove(&first);
     }
 
+    /// At the end: a daemon that leaves no container running leaves no claim behind either.
+    pub fn give_back(&self) {
+        let mut state = self.state();
+        if !state.leased.is_empty() {
+            return;
+        }
+        let Ok(_guard) = lock_directory(&self.directory) else { return };
+        for block in std::mem::take(&mut state.blocks) {
+            if let Err(error) = fs::remove_file(self.directory.join(block.to_string())) {
+                tracing::warn!(block, %error, "could not give a block of host IDs back");
+            }
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // The sets are changed by single calls, so a panic elsewhere cannot leave them half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -120,22 +134,6 @@ impl IdRanges {
             }
         }
         Err(Error::Conflict("no range of host user IDs is free; stop some containers or use --userns=host".into()))
-    }
-}
-
-impl Drop for IdRanges {
-    /// A daemon that leaves no container running leaves no claim behind either.
-    fn drop(&mut self) {
-        let state = self.state();
-        if !state.leased.is_empty() {
-            return;
-        }
-        let Ok(_guard) = lock_directory(&self.directory) else { return };
-        for block in &state.blocks {
-            if let Err(error) = fs::remove_file(self.directory.join(block.to_string())) {
-                tracing::warn!(block, %error, "could not give a block of host IDs back");
-            }
-        }
     }
 }
 
@@ -277,7 +275,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (a, lock) = open(dir.path(), "a");
         let first = a.lease().unwrap();
-        std::mem::forget(a);
         drop(lock);
         let path = dir.path().join("a.lock");
         let again = IdRanges::open(&dir.path().join("ids"), "a", &path, [first]).unwrap();
@@ -292,7 +289,7 @@ mod tests {
         let (a, _lock) = open(dir.path(), "a");
         let first = a.lease().unwrap();
         a.release(first);
-        drop(a);
+        a.give_back();
         assert!(claims(&dir.path().join("ids")).unwrap().is_empty());
     }
 
