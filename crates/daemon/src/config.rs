@@ -219,9 +219,10 @@ impl Settings {
 }
 
 fn read(path: &Path) -> Result<File, ConfigError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    toml::from_str(&text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source: source.into() })
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    toml::from_str(&text)
+        .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: source.into() })
 }
 
 fn check_cidr(text: &str) -> Result<(), ConfigError> {
@@ -242,7 +243,8 @@ mod tests {
 
     #[test]
     fn a_flag_beats_the_file_and_the_file_beats_the_default() {
-        let file: File = toml::from_str("data-root = \"/srv/a\"\nexec-root = \"/srv/b\"\nlog-level = \"warn\"").unwrap();
+        let file: File =
+            toml::from_str("data-root = \"/srv/a\"\nexec-root = \"/srv/b\"\nlog-level = \"warn\"").unwrap();
         let settings = Settings::merge(&flags(&["--data-root", "/srv/c"]), file).unwrap();
         assert_eq!(settings.engine.data_root, Path::new("/srv/c"));
         assert_eq!(settings.engine.exec_root, Path::new("/srv/b"));
@@ -268,7 +270,8 @@ mod tests {
 
     #[test]
     fn hosts_can_be_given_several_times() {
-        let settings = Settings::merge(&flags(&["-H", "unix:///a", "-H", "tcp://127.0.0.1:1"]), File::default());
+        let settings =
+            Settings::merge(&flags(&["-H", "unix:///a", "-H", "tcp://127.0.0.1:1"]), File::default());
         assert_eq!(settings.unwrap().hosts, ["unix:///a", "tcp://127.0.0.1:1"]);
     }
 }

@@ -55,7 +55,10 @@ impl Drop for SocketFile {
 }
 
 /// Opens every socket, or none.
-pub async fn open(hosts: &[String], group: Option<&str>) -> Result<(Vec<Listener>, Vec<SocketFile>), ListenError> {
+pub async fn open(
+    hosts: &[String],
+    group: Option<&str>,
+) -> Result<(Vec<Listener>, Vec<SocketFile>), ListenError> {
     let mut listeners = Vec::new();
     let mut files = Vec::new();
     for host in hosts {

@@ -45,6 +45,8 @@ fn main() -> ExitCode {
 
 fn run(settings: Settings) -> Result<(), Error> {
     start_logging(&settings);
+    // What containers see of the files made for them must not depend on the shell this was started from.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     // Two workers serve a host with many cores as well: the work is in the shims and in the kernel.
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4)))
@@ -73,7 +75,8 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     }
     let shutdown = CancellationToken::new();
     let (listeners, files) = sockets;
-    let served = tokio::spawn(berth_server::serve(listeners, berth_server::router(engine.clone()), shutdown.clone()));
+    let served =
+        tokio::spawn(berth_server::serve(listeners, berth_server::router(engine.clone()), shutdown.clone()));
     tokio::select! {
         _ = terminate.recv() => tracing::info!("asked to stop; containers go on"),
         _ = interrupt.recv() => tracing::info!("interrupted; containers go on"),
@@ -92,8 +95,10 @@ async fn serve(settings: Settings) -> Result<(), Error> {
 }
 
 fn start_logging(settings: &Settings) {
-    let filter = EnvFilter::try_from_env("BERTH_LOG").unwrap_or_else(|_| EnvFilter::new(settings.log_level.filter()));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let filter =
+        EnvFilter::try_from_env("BERTH_LOG").unwrap_or_else(|_| EnvFilter::new(settings.log_level.filter()));
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match settings.log_format {
         LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
         LogFormat::Json => builder.json().init(),

@@ -31,7 +31,11 @@ pub struct Config {
 
 impl Config {
     /// Settings for these roots and this shim, everything else at its default.
-    pub fn new(data_root: impl Into<PathBuf>, exec_root: impl Into<PathBuf>, shim: impl Into<PathBuf>) -> Self {
+    pub fn new(
+        data_root: impl Into<PathBuf>,
+        exec_root: impl Into<PathBuf>,
+        shim: impl Into<PathBuf>,
+    ) -> Self {
         Config {
             data_root: data_root.into(),
             exec_root: exec_root.into(),

@@ -52,7 +52,8 @@ impl Engine {
     /// Opens the engine on its roots: recovers what was interrupted, finds running containers again, and
     /// returns when everything is as the database says.
     pub async fn open(config: Config) -> Result<Self> {
-        for directory in ["", "containers", "images", "seccomp", "store", "store/layers", "store/containers"] {
+        for directory in ["", "containers", "images", "seccomp", "store", "store/layers", "store/containers"]
+        {
             files::make_dir(&config.data_root.join(directory), 0o700)?;
         }
         files::make_dir(&config.runs(), 0o711)?;
@@ -72,17 +73,21 @@ impl Engine {
         let host_facts = HostFacts::detect(version)
             .map_err(|source| Error::Host { action: "looking at the host".into(), source })?;
         let leased = id_ranges::all(&mut store.read().await?).await?;
-        let ids = IdRanges::open(&config.id_claims, &short_id, &lock_path, leased.iter().map(|row| row.first))?;
+        let ids =
+            IdRanges::open(&config.id_claims, &short_id, &lock_path, leased.iter().map(|row| row.first))?;
         let inner = Arc::new(Inner {
             layers: LayerStore::open(&config.data_root)?,
             image_blobs: ImageStore::open(&config.data_root)?,
             images: ImageView::default(),
             layer_use: RwLock::new(()),
             containers: Registry::default(),
-            seccomp: seccomp::Cache::open(config.data_root.join("seccomp"))
-                .map_err(|e| Error::Host { action: "opening the seccomp cache".into(), source: std::io::Error::other(e) })?,
+            seccomp: seccomp::Cache::open(config.data_root.join("seccomp")).map_err(|e| Error::Host {
+                action: "opening the seccomp cache".into(),
+                source: std::io::Error::other(e),
+            })?,
             shim: ShimProgram::load(&config.shim)?,
-            log_watch: LogWatch::start().map_err(|source| Error::Host { action: "starting inotify".into(), source })?,
+            log_watch: LogWatch::start()
+                .map_err(|source| Error::Host { action: "starting inotify".into(), source })?,
             boot_id: berth_linux::process::boot_id().map_err(host("reading the boot ID"))?,
             shutdown: watch::Sender::new(false),
             lock: Mutex::new(Some(lock)),
@@ -173,7 +178,10 @@ async fn identity(store: &Store) -> Result<(String, String)> {
     let names = store
         .write(Durability::Durable, move |tx| {
             Box::pin(async move {
-                Ok((meta::get_or_set(tx, "short-id", &short).await?, meta::get_or_set(tx, "uuid", &uuid).await?))
+                Ok((
+                    meta::get_or_set(tx, "short-id", &short).await?,
+                    meta::get_or_set(tx, "uuid", &uuid).await?,
+                ))
             })
         })
         .await?;

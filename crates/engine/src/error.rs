@@ -168,7 +168,11 @@ fn image_kind(error: &berth_image::Error) -> Kind {
 
 impl From<ValidateError> for Error {
     fn from(error: ValidateError) -> Self {
-        if error.is_unavailable() { Error::NotImplemented(error.to_string()) } else { Error::Invalid(error.to_string()) }
+        if error.is_unavailable() {
+            Error::NotImplemented(error.to_string())
+        } else {
+            Error::Invalid(error.to_string())
+        }
     }
 }
 

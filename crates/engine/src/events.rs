@@ -10,14 +10,10 @@ use berth_store::events::{EventRange, EventRow, NewEvent, append as append_row, 
 use berth_store::{Store, Tx};
 use tokio::sync::{broadcast, watch};
 
-use crate::{Caller, Engine, Error, Result};
+use crate::{Caller, Engine, Result};
 
 /// Rows read at once.
 const BATCH: u32 = 256;
-const FILTERS: &[&str] = &[
-    "config", "container", "daemon", "event", "id", "image", "label", "network", "node", "plugin", "scope", "secret",
-    "service", "type", "volume",
-];
 
 /// Appends an event to the transaction of the change it announces.
 pub async fn append(
@@ -47,7 +43,8 @@ pub fn now_ns() -> i64 {
 }
 
 impl Engine {
-    /// Events from `since_ns` on (else only new ones), up to `until_ns` (else without end).
+    /// Events from `since_ns` on (else only new ones), up to `until_ns` (else without end). Filters of unknown
+    /// names are passed over, as Docker does.
     pub async fn events(
         &self,
         _caller: &Caller,
@@ -55,7 +52,6 @@ impl Engine {
         until_ns: Option<i64>,
         filters: &Filters,
     ) -> Result<EventStream> {
-        filters.validate(FILTERS).map_err(|e| Error::Invalid(e.to_string()))?;
         // Subscribed first: what is committed while the table is read comes through the channel.
         let live = self.0.store.subscribe();
         let mut reader = self.0.store.read().await?;
@@ -181,7 +177,8 @@ fn message(row: &EventRow) -> Option<EventMessage> {
 }
 
 fn passes(filters: &Filters, event: &EventMessage) -> bool {
-    let attribute = |name: &str| event.actor.attributes.as_ref().and_then(|all| all.get(name)).map_or("", String::as_str);
+    let attribute =
+        |name: &str| event.actor.attributes.as_ref().and_then(|all| all.get(name)).map_or("", String::as_str);
     // An action such as `exec_create: ls` also answers to its first word.
     let action = filters.exact("event", &event.action)
         || event.action.split_once(':').is_some_and(|(verb, _)| filters.exact("event", verb));
@@ -232,7 +229,10 @@ mod tests {
     #[test]
     fn container_events_carry_the_old_members_too() {
         let event = event("container", "die", "abc", &[("image", "busybox"), ("exitCode", "7")]);
-        assert_eq!((event.status.as_str(), event.id.as_str(), event.from.as_str()), ("die", "abc", "busybox"));
+        assert_eq!(
+            (event.status.as_str(), event.id.as_str(), event.from.as_str()),
+            ("die", "abc", "busybox")
+        );
         assert_eq!((event.time, event.time_nano), (1, 1_500_000_000));
     }
 

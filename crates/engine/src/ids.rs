@@ -54,7 +54,12 @@ struct Owner {
 impl IdRanges {
     /// The ranges of the daemon with this short ID, whose life is shown by a lock on `lock`. Blocks it
     /// claimed in an earlier life are its own again; `leased` are the ranges its containers still hold.
-    pub fn open(directory: &Path, daemon: &str, lock: &Path, leased: impl IntoIterator<Item = u32>) -> Result<Self> {
+    pub fn open(
+        directory: &Path,
+        daemon: &str,
+        lock: &Path,
+        leased: impl IntoIterator<Item = u32>,
+    ) -> Result<Self> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o755)
@@ -133,7 +138,9 @@ impl IdRanges {
                 }
             }
         }
-        Err(Error::Conflict("no range of host user IDs is free; stop some containers or use --userns=host".into()))
+        Err(Error::Conflict(
+            "no range of host user IDs is free; stop some containers or use --userns=host".into(),
+        ))
     }
 }
 

@@ -16,9 +16,9 @@ pub mod images;
 mod operations;
 mod recovery;
 pub mod spec;
+pub mod streams;
 mod supervisor;
 mod system;
-pub mod streams;
 
 pub use caller::Caller;
 pub use config::{Config, DefaultUserns};

@@ -50,7 +50,8 @@ pub enum Step {
 
 impl Operation {
     /// All of them, for recovery and for tests that go through each.
-    pub const ALL: [Operation; 4] = [Operation::Create, Operation::Start, Operation::Remove, Operation::ImageAdd];
+    pub const ALL: [Operation; 4] =
+        [Operation::Create, Operation::Start, Operation::Remove, Operation::ImageAdd];
 
     /// Its name in the database.
     pub fn name(self) -> &'static str {

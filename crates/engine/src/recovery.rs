@@ -49,7 +49,9 @@ pub async fn run(engine: &Arc<Inner>) -> Result<()> {
         returning.push(tokio::spawn(restore(engine.clone(), record)));
     }
     for restored in returning {
-        restored.await.map_err(|e| Error::Host { action: "restoring containers".into(), source: e.into() })??;
+        restored
+            .await
+            .map_err(|e| Error::Host { action: "restoring containers".into(), source: e.into() })??;
     }
     sweep(engine).await?;
     let keep = u32::try_from(engine.config.events_kept).unwrap_or(u32::MAX);
@@ -111,7 +113,12 @@ async fn restore(engine: Arc<Inner>, record: Record) -> Result<()> {
 }
 
 /// A process of this boot, if it still is the one that was written down.
-fn find(engine: &Inner, row: &ContainerRow, pid: Option<i32>, start_time: Option<i64>) -> Result<Option<PidFd>> {
+fn find(
+    engine: &Inner,
+    row: &ContainerRow,
+    pid: Option<i32>,
+    start_time: Option<i64>,
+) -> Result<Option<PidFd>> {
     let (Some(pid), Some(start_time)) = (pid, start_time) else { return Ok(None) };
     if row.boot_id.as_deref() != Some(engine.boot_id.as_str()) {
         return Ok(None);
@@ -132,7 +139,7 @@ async fn end(process: PidFd) {
 
 async fn remove(container: &Arc<Container>, id: &str) {
     let (answer, answered) = tokio::sync::oneshot::channel();
-    let command = Command::Remove { caller: crate::Caller::Engine, name: id.to_owned(), force: true, answer };
+    let command = Command::Remove { caller: crate::Caller::Engine, force: true, answer };
     if container.inbox.send(command).await.is_err() {
         return;
     }
@@ -167,7 +174,10 @@ async fn sweep(engine: &Arc<Inner>) -> Result<()> {
                 .map(|(container, _)| container.id.clone())
                 .collect();
             for id in strangers(&parent, &running)? {
-                let host = |e: berth_linux::Error| Error::Host { action: "sweeping control groups".into(), source: e.into() };
+                let host = |e: berth_linux::Error| Error::Host {
+                    action: "sweeping control groups".into(),
+                    source: e.into(),
+                };
                 berth_linux::cgroup::kill_all(parent.join(&id)).map_err(host)?;
                 berth_linux::cgroup::remove(parent.join(&id)).map_err(host)?;
             }

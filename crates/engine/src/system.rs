@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use berth_api_types::system::{
-    Commit, Component, IndexInfo, Info, Platform, PluginsInfo, RegistryConfig, RuntimeInfo, SwarmInfo, Version,
+    Commit, Component, IndexInfo, Info, Platform, PluginsInfo, RegistryConfig, RuntimeInfo, SwarmInfo,
+    Version,
 };
 use berth_api_types::time::{now_ns, rfc3339_nano};
 use berth_linux::cgroup::Mode;
@@ -26,6 +27,7 @@ impl Engine {
         let details = [
             ("ApiVersion", API_VERSION),
             ("Arch", go_arch()),
+            ("Experimental", "false"),
             ("KernelVersion", kernel.as_str()),
             ("MinAPIVersion", MIN_API_VERSION),
             ("Os", "linux"),
@@ -54,7 +56,8 @@ impl Engine {
     pub fn info(&self, _caller: &Caller) -> Info {
         let containers = self.0.containers.newest_first();
         let count = |wanted: fn(Status) -> bool| {
-            i64::try_from(containers.iter().filter(|(_, record)| wanted(record.row.status)).count()).unwrap_or(i64::MAX)
+            i64::try_from(containers.iter().filter(|(_, record)| wanted(record.row.status)).count())
+                .unwrap_or(i64::MAX)
         };
         let host = rustix::system::uname();
         let has = |controller: &str| self.0.hierarchies.controller(controller).is_some();
@@ -94,9 +97,11 @@ impl Engine {
             bridge_nf_iptables: flag("/proc/sys/net/bridge/bridge-nf-call-iptables"),
             bridge_nf_ip6tables: flag("/proc/sys/net/bridge/bridge-nf-call-ip6tables"),
             debug: tracing::enabled!(tracing::Level::DEBUG),
-            n_fd: std::fs::read_dir("/proc/self/fd").map_or(-1, |all| i64::try_from(all.count()).unwrap_or(-1)),
+            n_fd: std::fs::read_dir("/proc/self/fd")
+                .map_or(-1, |all| i64::try_from(all.count()).unwrap_or(-1)),
             oom_kill_disable: !v2 && memory_file("memory.oom_control"),
-            n_goroutines: i64::try_from(tokio::runtime::Handle::current().metrics().num_alive_tasks()).unwrap_or(0),
+            n_goroutines: i64::try_from(tokio::runtime::Handle::current().metrics().num_alive_tasks())
+                .unwrap_or(0),
             system_time: rfc3339_nano(now_ns()),
             logging_driver: "json-file".into(),
             cgroup_driver: "cgroupfs".into(),
@@ -113,7 +118,12 @@ impl Engine {
                 insecure_registry_cidrs: Some(vec!["::1/128".into(), "127.0.0.0/8".into()]),
                 index_configs: Some(BTreeMap::from([(
                     "docker.io".into(),
-                    IndexInfo { name: "docker.io".into(), mirrors: Some(Vec::new()), secure: true, official: true },
+                    IndexInfo {
+                        name: "docker.io".into(),
+                        mirrors: Some(Vec::new()),
+                        secure: true,
+                        official: true,
+                    },
                 )])),
                 mirrors: Some(Vec::new()),
             }),

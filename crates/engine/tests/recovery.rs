@@ -1,5 +1,7 @@
 //! What a new engine makes of what an old one left behind. Needs root: control groups and layers are real.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::path::{Path, PathBuf};
 
 use berth_api_types::container::{ContainerConfig, CreateRequest};
@@ -50,7 +52,8 @@ impl Host {
         let bytes = std::io::Cursor::new(tar.into_inner().unwrap());
         let options = ImportOptions { repo: Some("tiny".into()), ..ImportOptions::default() };
         engine.image_import(&Caller::Engine, Box::new(bytes), options).await.unwrap();
-        let config = ContainerConfig { image: "tiny".into(), cmd: Some(vec!["x".into()]), ..Default::default() };
+        let config =
+            ContainerConfig { image: "tiny".into(), cmd: Some(vec!["x".into()]), ..Default::default() };
         let request = CreateRequest { config, ..CreateRequest::default() };
         let made = engine.container_create(&Caller::Engine, Some("one".into()), None, request).await.unwrap();
         engine.close().await;
@@ -67,7 +70,9 @@ impl Host {
             started_ns: 1,
         };
         store
-            .write(Durability::Durable, move |tx| Box::pin(async move { operations::begin(tx, &operation).await }))
+            .write(Durability::Durable, move |tx| {
+                Box::pin(async move { operations::begin(tx, &operation).await })
+            })
             .await
             .unwrap();
         store.close().await;
@@ -91,7 +96,8 @@ async fn a_creation_without_its_row_is_taken_back() {
     let host = Host::new();
     host.with_container().await;
     let id = "ab".repeat(32);
-    let (bundle, writable) = (host.path("data/containers").join(&id), host.path("data/store/containers").join(&id));
+    let (bundle, writable) =
+        (host.path("data/containers").join(&id), host.path("data/store/containers").join(&id));
     make(&bundle);
     make(&writable);
     host.interrupt("container-create", &id).await;
@@ -106,7 +112,10 @@ async fn a_removal_that_was_begun_is_finished() {
     let id = host.with_container().await;
     host.interrupt("container-remove", &id).await;
     let engine = host.open().await;
-    assert!(matches!(engine.container_inspect(&Caller::Engine, "one", false).await, Err(Error::NoSuchContainer(_))));
+    assert!(matches!(
+        engine.container_inspect(&Caller::Engine, "one", false).await,
+        Err(Error::NoSuchContainer(_))
+    ));
     engine.close().await;
     assert!(!host.path("data/containers").join(&id).exists());
     assert!(!host.path("data/store/containers").join(&id).exists());
@@ -215,6 +224,9 @@ async fn a_second_engine_on_the_same_root_is_refused_and_told_who_the_first_is()
     let engine = host.open().await;
     let error = Engine::open(host.config()).await.err().unwrap();
     let text = error.to_string();
-    assert!(text.contains(&format!("process {}", std::process::id())) && text.contains("--data-root"), "{text}");
+    assert!(
+        text.contains(&format!("process {}", std::process::id())) && text.contains("--data-root"),
+        "{text}"
+    );
     engine.close().await;
 }

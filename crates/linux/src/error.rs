@@ -61,14 +61,18 @@ impl Error {
     /// What was attempted.
     pub fn operation(&self) -> &'static str {
         match self {
-            Error::Path { operation, .. } | Error::Process { operation, .. } | Error::Call { operation, .. } => {
-                operation
-            }
+            Error::Path { operation, .. }
+            | Error::Process { operation, .. }
+            | Error::Call { operation, .. } => operation,
             Error::Content { .. } => "read",
         }
     }
 
-    pub(crate) fn path(operation: &'static str, path: impl AsRef<Path>, source: impl Into<io::Error>) -> Error {
+    pub(crate) fn path(
+        operation: &'static str,
+        path: impl AsRef<Path>,
+        source: impl Into<io::Error>,
+    ) -> Error {
         Error::Path { operation, path: path.as_ref().to_path_buf(), source: source.into() }
     }
 
@@ -95,7 +99,9 @@ impl From<Error> for io::Error {
     /// Keeps the kind, and the words as the message.
     fn from(error: Error) -> io::Error {
         let kind = match &error {
-            Error::Path { source, .. } | Error::Process { source, .. } | Error::Call { source, .. } => source.kind(),
+            Error::Path { source, .. } | Error::Process { source, .. } | Error::Call { source, .. } => {
+                source.kind()
+            }
             Error::Content { .. } => io::ErrorKind::InvalidData,
         };
         io::Error::new(kind, error)

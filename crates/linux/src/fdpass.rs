@@ -5,7 +5,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags,
 };
 
 use crate::{Error, Result};
@@ -40,6 +41,18 @@ pub struct Received {
     pub fds: Vec<OwnedFd>,
     /// The message was longer than the buffer (only on datagram and seqpacket sockets).
     pub truncated: bool,
+}
+
+/// The length of the next message of a datagram or seqpacket socket, which stays there; waiting for it unless
+/// the socket is non-blocking (then `WouldBlock`). 0: the peer has closed.
+pub fn next_len(socket: impl AsFd) -> io::Result<usize> {
+    loop {
+        match rustix::net::recv(&socket, &mut [0; 1][..], RecvFlags::PEEK | RecvFlags::TRUNC) {
+            Ok((_, len)) => return Ok(len),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Receives one message, waiting for it unless the socket is non-blocking (then `WouldBlock`).
@@ -89,6 +102,19 @@ mod tests {
         let mut rest = Vec::new();
         reader.read_to_end(&mut rest).unwrap();
         assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn the_length_of_a_message_is_known_before_it_is_taken() {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType};
+        let (a, b) =
+            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .unwrap();
+        send(&a, &[7; 1234], &[]).unwrap();
+        assert_eq!(next_len(&b).unwrap(), 1234);
+        assert_eq!(receive(&b, &mut [0; 2000]).unwrap().len, 1234);
+        drop(a);
+        assert_eq!(next_len(&b).unwrap(), 0);
     }
 
     #[test]

@@ -8,7 +8,10 @@ use crate::{Error, Result};
 /// A duplicate of an inherited descriptor, closed on exec. The original stays open.
 pub fn take(fd: RawFd) -> Result<OwnedFd> {
     if fd < 0 {
-        return Err(Error::Call { operation: "take inherited descriptor", source: std::io::ErrorKind::InvalidInput.into() });
+        return Err(Error::Call {
+            operation: "take inherited descriptor",
+            source: std::io::ErrorKind::InvalidInput.into(),
+        });
     }
     // SAFETY: the borrow lasts only for the duplication; a number that is not open makes that fail with EBADF.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };

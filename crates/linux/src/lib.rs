@@ -2,7 +2,7 @@
 //! in which `unsafe` is allowed.
 //!
 //! Two audiences share it: the daemon, which identifies processes, owns cgroup parents and locks
-//! ([`process`], [`cgroup`], [`lock`], [`fdpass`]), and the per-container supervisor, which builds a container
+//! ([`process`], [`cgroup`], [`lock`], [`fdpass`], [`sealed`]), and the per-container supervisor, which builds a container
 //! out of namespaces and mounts (everything else). A wrapper is here when `rustix` has none; where it has
 //! one, the callers use `rustix` themselves.
 //!
@@ -20,6 +20,7 @@ pub mod lock;
 pub mod mount;
 pub mod net;
 pub mod process;
+pub mod sealed;
 pub mod seccomp;
 pub mod signals;
 pub mod sys;

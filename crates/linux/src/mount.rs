@@ -128,14 +128,19 @@ pub fn set_attributes(mount: impl AsFd, recursive: bool, change: &Change<'_>) ->
 /// `recursive`. Symbolic links in `path` are followed; with an empty `path`, `dir` itself is copied.
 pub fn clone_tree(dir: impl AsFd, path: impl AsRef<Path>, recursive: bool) -> io::Result<OwnedFd> {
     let tree = clone_tree_with_peers(dir, path, recursive)?;
-    set_attributes(&tree, recursive, &Change { propagation: Some(Propagation::Private), ..Change::default() })?;
+    set_attributes(
+        &tree,
+        recursive,
+        &Change { propagation: Some(Propagation::Private), ..Change::default() },
+    )?;
     Ok(tree)
 }
 
 /// As [`clone_tree`], but the copy stays a peer of what it was copied from: what is later mounted on one shows
 /// on the other.
 pub fn clone_tree_with_peers(dir: impl AsFd, path: impl AsRef<Path>, recursive: bool) -> io::Result<OwnedFd> {
-    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let mut flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     if recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }

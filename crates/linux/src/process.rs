@@ -68,8 +68,9 @@ impl PidFd {
     pub fn signal(&self, signal: i32) -> Result<bool> {
         let info = std::ptr::null::<libc::siginfo_t>();
         // SAFETY: a null siginfo is allowed (the kernel fills in kill(2)'s), the descriptor is open.
-        let result =
-            check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.fd.as_raw_fd(), signal, info, 0) });
+        let result = check(unsafe {
+            libc::syscall(libc::SYS_pidfd_send_signal, self.fd.as_raw_fd(), signal, info, 0)
+        });
         match result {
             Ok(_) => Ok(true),
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(false),
@@ -127,7 +128,9 @@ pub fn start_time(pid: i32) -> Result<Option<u64>> {
     let stat = match fs::read(&path) {
         Ok(stat) => stat,
         // ESRCH: it ended between open and read.
-        Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH) => {
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH) =>
+        {
             return Ok(None);
         }
         Err(error) => return Err(Error::path("read", path, error)),

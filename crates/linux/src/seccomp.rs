@@ -17,7 +17,8 @@ const SPEC_ALLOW: u32 = 1 << 2;
 pub fn install(program: &[u8]) -> Result<()> {
     const WIDTH: usize = size_of::<libc::sock_filter>();
     let invalid = || Error::call("install seccomp filter", std::io::Error::from_raw_os_error(libc::EINVAL));
-    if program.is_empty() || !program.len().is_multiple_of(WIDTH) || program.len() / WIDTH > MAX_INSTRUCTIONS {
+    if program.is_empty() || !program.len().is_multiple_of(WIDTH) || program.len() / WIDTH > MAX_INSTRUCTIONS
+    {
         return Err(invalid());
     }
     let mut filter: Vec<libc::sock_filter> = program
@@ -33,9 +34,11 @@ pub fn install(program: &[u8]) -> Result<()> {
     let program = libc::sock_fprog { len, filter: filter.as_mut_ptr() };
     // SAFETY: `program` points to `len` initialised instructions, both live until the call returns; the
     // kernel copies and verifies them.
-    check(unsafe { libc::syscall(libc::SYS_seccomp, SECCOMP_SET_MODE_FILTER, SPEC_ALLOW, &raw const program) })
-        .map(drop)
-        .map_err(|error| Error::call("install seccomp filter", error))
+    check(unsafe {
+        libc::syscall(libc::SYS_seccomp, SECCOMP_SET_MODE_FILTER, SPEC_ALLOW, &raw const program)
+    })
+    .map(drop)
+    .map_err(|error| Error::call("install seccomp filter", error))
 }
 
 #[cfg(test)]

@@ -24,6 +24,24 @@ pub fn set_filesystem_owner(uid: u32, gid: u32) -> Result<()> {
     crate::caps::set(sets)
 }
 
+/// Sets the effective user and group of the calling thread, and with them the filesystem ones, and keeps its
+/// capabilities. The real and saved IDs must be 0, so that it can go back.
+pub fn set_effective_owner(uid: u32, gid: u32) -> Result<()> {
+    use rustix::thread::{Gid, Uid, set_thread_res_gid, set_thread_res_uid};
+    let failed = |error| Error::call("set effective owner", error);
+    // Towards user 0 the user comes first, away from it last: changing groups needs a capability.
+    if uid == 0 {
+        set_thread_res_uid(None, Uid::from_raw(uid), None).map_err(failed)?;
+        set_thread_res_gid(None, Gid::from_raw(gid), None).map_err(failed)?;
+    } else {
+        set_thread_res_gid(None, Gid::from_raw(gid), None).map_err(failed)?;
+        set_thread_res_uid(None, Uid::from_raw(uid), None).map_err(failed)?;
+    }
+    let mut sets = crate::caps::get()?;
+    sets.effective = sets.permitted;
+    crate::caps::set(sets)
+}
+
 /// Gives the calling process a new cgroup namespace, rooted in the cgroups it is in.
 pub fn unshare_cgroup_namespace() -> Result<()> {
     // SAFETY: only the process's view of cgroup paths changes.

@@ -81,8 +81,6 @@ pub enum Command {
     Remove {
         /// Who asks.
         caller: Caller,
-        /// What the client called it.
-        name: String,
         /// Also one that is `dead` or whose earlier removal failed.
         force: bool,
         /// Done.
@@ -136,8 +134,8 @@ impl Actor {
                 Command::Rename { caller, name, answer } => {
                     let _ = answer.send(self.rename(&caller, name).await);
                 }
-                Command::Remove { caller, name, force, answer } => {
-                    let outcome = self.remove(&caller, &name, force).await;
+                Command::Remove { caller, force, answer } => {
+                    let outcome = self.remove(&caller, force).await;
                     let _ = answer.send(outcome);
                 }
                 Command::Announce { action, attributes } => {
@@ -203,7 +201,7 @@ impl Actor {
                 // Like Docker: a container that is to vanish at its end vanishes when it cannot even begin.
                 if self.record().row.auto_remove && !self.record().removed {
                     let id = self.container.id.clone();
-                    if let Err(error) = self.remove(&Caller::Engine, &id, true).await {
+                    if let Err(error) = self.remove(&Caller::Engine, true).await {
                         tracing::error!(id, %error, "a container that failed to start was not removed");
                     }
                 }
@@ -218,7 +216,9 @@ impl Actor {
         let gone = || Error::Conflict(format!("container {} is not running", self.container.id));
         let process = self.process.as_ref().ok_or_else(gone)?;
         tracing::debug!(id = self.container.id, signal, ?caller, ?purpose, "signal");
-        let sent = process.signal(signal).map_err(|e| Error::Host { action: "sending a signal".into(), source: e.into() })?;
+        let sent = process
+            .signal(signal)
+            .map_err(|e| Error::Host { action: "sending a signal".into(), source: e.into() })?;
         if !sent {
             // It ended a moment ago and its shim's word is on the way.
             return if purpose == Purpose::Kill { Err(gone()) } else { Ok(()) };
@@ -299,7 +299,12 @@ impl Actor {
         self.commit(Durability::Durable, Some(("rename", attributes)), change, move |tx| {
             Box::pin(async move { containers::rename(tx, &row_id, &row_name).await })
         })
-        .await
+        .await?;
+        // The name in the database counts; this copy is for the day the database is lost.
+        if let Err(error) = super::create::write_rebuild(&self.engine.config, &self.record().row) {
+            tracing::warn!(id = self.container.id, %error, "the new name was not written to the bundle");
+        }
+        Ok(())
     }
 
     /// The program ended: one durable transaction, then the shim's record may go.
@@ -314,7 +319,11 @@ impl Actor {
             None => {
                 start::destroy_remains(&self.engine, &record, self.process.take()).await;
                 let exit = Exit { code: 137, signal: Some(9), at_ns: now_ns(), oom_killed: false };
-                (exit, "its shim (berth-shim) was killed or crashed, and the container was ended with it".to_owned())
+                (
+                    exit,
+                    "its shim (berth-shim) was killed or crashed, and the container was ended with it"
+                        .to_owned(),
+                )
             }
         };
         self.process = None;
@@ -330,7 +339,7 @@ impl Actor {
             tracing::warn!(id, %error, "a run directory was left behind");
         }
         if record.row.auto_remove
-            && let Err(error) = self.remove(&Caller::Engine, &id, false).await
+            && let Err(error) = self.remove(&Caller::Engine, false).await
         {
             tracing::error!(id, %error, "a container was not removed after its end");
         }
@@ -378,12 +387,15 @@ impl Actor {
         .await
     }
 
-    async fn remove(&mut self, caller: &Caller, name: &str, force: bool) -> Result<()> {
+    async fn remove(&mut self, caller: &Caller, force: bool) -> Result<()> {
         let record = self.record();
-        lifecycle::remove(name, record.id(), record.row.status, force)?;
+        lifecycle::remove(&record.row.name, record.row.status, force)?;
         if record.is_running() {
             // The force was used before the request came here; whoever started it again meanwhile wins.
-            return Err(Error::Conflict(format!("container {} was started again while it was being removed", record.id())));
+            return Err(Error::Conflict(format!(
+                "container {} was started again while it was being removed",
+                record.id()
+            )));
         }
         let id = record.row.id.clone();
         let begin = Operation::Remove.begin(&id, caller);

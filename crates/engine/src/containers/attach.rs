@@ -30,12 +30,19 @@ pub struct AttachOptions {
 
 impl Engine {
     /// Attaches to a container that runs, or that will be started.
-    pub async fn container_attach(&self, caller: &Caller, name: &str, options: AttachOptions) -> Result<Attachment> {
+    pub async fn container_attach(
+        &self,
+        caller: &Caller,
+        name: &str,
+        options: AttachOptions,
+    ) -> Result<Attachment> {
         let container = self.0.containers.resolve(name)?;
         let record = container.record();
         match record.row.status {
             berth_store::containers::Status::Paused => {
-                return Err(Error::Conflict(format!("container {name} is paused, unpause the container before attach")));
+                return Err(Error::Conflict(format!(
+                    "container {name} is paused, unpause the container before attach"
+                )));
             }
             berth_store::containers::Status::Restarting => {
                 return Err(Error::Conflict(format!(
@@ -53,7 +60,8 @@ impl Engine {
         };
         let live = if options.stream {
             let (give, stream) = oneshot::channel();
-            let attachment = supervisor::open_attachment(stream, what, config.tty, self.0.config.data_root.clone());
+            let attachment =
+                supervisor::open_attachment(stream, what, config.tty, self.0.config.data_root.clone());
             ask(&container, |answer| Command::Attach { what, give, answer }).await?;
             attachment
         } else {
@@ -90,6 +98,7 @@ fn replay(mut past: LogStream, live: Attachment) -> Attachment {
 /// Asks the shim to set the terminal's size.
 pub async fn resize(engine: &Arc<Inner>, container: &Container, height: u16, width: u16) -> Result<()> {
     let id = &container.id;
+    let tty = container.record().definition.config.tty;
     let socket = engine.config.run_dir(id).join(files::SOCKET);
     let broken = |failure: Failure| Error::Shim {
         action: "talking to",
@@ -104,6 +113,8 @@ pub async fn resize(engine: &Arc<Inner>, container: &Container, height: u16, wid
                 Message::Reply { seq: of, reply } if of == seq => {
                     return match reply {
                         Reply::Done => Ok(()),
+                        // Without a terminal there is nothing to set; Docker says nothing about it either.
+                        Reply::Error { .. } if !tty => Ok(()),
                         Reply::Error { message, .. } => Err(Error::Conflict(message)),
                         other => Err(Error::Conflict(format!("the shim answered {other:?}"))),
                     };

@@ -24,10 +24,16 @@ pub struct Prepared {
 }
 
 /// Writes everything a start needs. Blocks for file work, and once per seccomp profile for its compilation.
-pub fn write(engine: &Inner, record: &Record, valid: &ValidatedConfig, range: Option<u32>) -> Result<Prepared> {
+pub fn write(
+    engine: &Inner,
+    record: &Record,
+    valid: &ValidatedConfig,
+    range: Option<u32>,
+) -> Result<Prepared> {
     let id = record.id();
     let bundle = engine.config.bundle(id);
-    let (hosts, hostname, resolv_conf) = (bundle.join("hosts"), bundle.join("hostname"), bundle.join("resolv.conf"));
+    let (hosts, hostname, resolv_conf) =
+        (bundle.join("hosts"), bundle.join("hostname"), bundle.join("resolv.conf"));
     let config = &record.definition.config;
     write_etc(&hosts, &hosts_file(config.hostname.as_str(), config.domainname.as_str(), valid)?)?;
     write_etc(&hostname, &format!("{}\n", config.hostname))?;

@@ -1,19 +1,22 @@
 //! Creating a container (`POST /containers/create`).
 
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use berth_api_types::container::{CreateRequest, CreateResponse, HostConfig};
 use berth_store::containers::ContainerRow;
 use berth_store::{Durability, containers, operations};
 
-use super::record::{Definition, Record};
 use super::names;
+use super::record::{Definition, Record};
 use crate::engine::Inner;
 use crate::events::{self, now_ns};
 use crate::images::ImageRecord;
 use crate::operations::Operation;
 use crate::spec;
-use crate::{Caller, DefaultUserns, Engine, Error, Result, files};
+use crate::{Caller, Config, DefaultUserns, Engine, Error, Result, files};
 
 /// Random names are tried this often before giving up.
 const NAME_TRIES: u32 = 12;
@@ -29,7 +32,7 @@ impl Engine {
     ) -> Result<CreateResponse> {
         let name = name.filter(|name| !name.is_empty()).map(|name| names::validate(&name)).transpose()?;
         if let Some(platform) = platform.filter(|platform| !platform.is_empty()) {
-            check_platform(&platform)?;
+            check_platform(&request.config.image, &platform)?;
         }
         let image = self.0.images.get(&request.config.image)?;
         let image_ref = request.config.image.clone();
@@ -40,7 +43,8 @@ impl Engine {
         }
         let spec = serde_json::to_string(&definition)
             .map_err(|e| Error::Host { action: "encoding a container".into(), source: e.into() })?;
-        let mut row = ContainerRow::new(id.clone(), String::new(), image.id().to_owned(), image_ref, now_ns(), spec);
+        let mut row =
+            ContainerRow::new(id.clone(), String::new(), image.id().to_owned(), image_ref, now_ns(), spec);
         row.auto_remove = definition.host_config.auto_remove;
         let (engine, caller) = (self.0.clone(), caller.clone());
         super::to_the_end(async move { make(&engine, &caller, name, row).await }).await?;
@@ -49,19 +53,22 @@ impl Engine {
 }
 
 /// Only what this host runs.
-fn check_platform(platform: &str) -> Result<()> {
+fn check_platform(image: &str, platform: &str) -> Result<()> {
     let mut parts = platform.split('/');
-    let os = parts.next().unwrap_or_default();
-    let arch = parts.next();
-    if !os.eq_ignore_ascii_case("linux") && os != crate::system::go_arch() {
-        return Err(Error::Invalid(format!("unknown operating system or architecture: {platform:?}")));
+    let (first, arch) = (parts.next().unwrap_or_default(), parts.next());
+    let ours = [crate::system::go_arch(), std::env::consts::ARCH];
+    // `linux`, `linux/amd64` or `amd64`.
+    let fits = match arch {
+        Some(arch) => first == "linux" && ours.contains(&arch),
+        None => first == "linux" || ours.contains(&first),
+    };
+    if fits {
+        return Ok(());
     }
-    match arch {
-        Some(arch) if arch != crate::system::go_arch() && arch != std::env::consts::ARCH => Err(Error::NotFound(format!(
-            "image with reference was found but does not provide the specified platform ({platform})"
-        ))),
-        _ => Ok(()),
-    }
+    Err(Error::NotFound(format!(
+        "image with reference {image} was found but does not match the specified platform: wanted {platform}, actual: linux/{}",
+        crate::system::go_arch()
+    )))
 }
 
 /// The complete definition: the request, the image and the defaults put together and checked.
@@ -75,9 +82,13 @@ fn define(
     if engine.config.default_userns == DefaultUserns::Host && host.userns_mode.is_empty() {
         host.userns_mode = "host".into();
     }
-    let published = host.port_bindings.iter().flatten().any(|(_, hosts)| hosts.as_ref().is_some_and(|h| !h.is_empty()));
+    let published =
+        host.port_bindings.iter().flatten().any(|(_, hosts)| hosts.as_ref().is_some_and(|h| !h.is_empty()));
     if (published || host.publish_all_ports) && host.network_mode != "host" {
         return Err(Error::NotImplemented("publishing ports is not available yet".into()));
+    }
+    if engine.host_facts.cgroup == spec::CgroupVersion::V1 {
+        host.oom_kill_disable.get_or_insert(false);
     }
     let validated = spec::validate(request.config, host, &engine.host_facts)?;
     let validated = validated.with_image(&crate::images::api_config(&image.config));
@@ -97,16 +108,50 @@ fn define(
         .iter()
         .rev()
         .map(|diff_id| {
-            let missing = || Error::NotFound(format!("layer {diff_id} of image {} is missing", image.short_id()));
+            let missing =
+                || Error::NotFound(format!("layer {diff_id} of image {} is missing", image.short_id()));
             engine.images.layer(diff_id).map(|layer| layer.key).ok_or_else(missing)
         })
         .collect::<Result<Vec<_>>>()?;
+    check_working_dir(engine, &config.working_dir, &layers)?;
     let mounts = super::mounts::mount_points(&validated);
     let networking = request.networking_config;
     Ok((Definition { config, host_config, networking, mounts, layers }, warnings))
 }
 
-async fn make(engine: &Arc<Inner>, caller: &Caller, name: Option<String>, mut row: ContainerRow) -> Result<()> {
+/// A working directory that is a file in the image is told at once. What a symbolic link leads to is left to
+/// the start, which sees the whole file system.
+fn check_working_dir(engine: &Inner, directory: &str, layers: &[String]) -> Result<()> {
+    let root = engine.config.layer_store().join("layers");
+    let mut path = PathBuf::new();
+    for part in directory.split('/').filter(|part| !part.is_empty()) {
+        path.push(part);
+        let uppermost =
+            layers.iter().find_map(|layer| fs::symlink_metadata(root.join(layer).join(&path)).ok());
+        match uppermost.map(|meta| meta.file_type()) {
+            Some(kind) if kind.is_dir() => {}
+            Some(kind) if kind.is_file() => {
+                return Err(Error::Host {
+                    action: "Cannot mkdir".into(),
+                    source: io::Error::new(
+                        io::ErrorKind::NotADirectory,
+                        format!("/{} is not a directory", path.display()),
+                    ),
+                });
+            }
+            // Missing (or deleted by a layer) it will be made; anything else is the start's business.
+            _ => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+async fn make(
+    engine: &Arc<Inner>,
+    caller: &Caller,
+    name: Option<String>,
+    mut row: ContainerRow,
+) -> Result<()> {
     // While this is held no layer goes away under the new container.
     let _layers_stay = engine.layer_use.read().await;
     if let Some(holder) = name.as_deref().and_then(|name| engine.containers.holder(name)) {
@@ -119,9 +164,10 @@ async fn make(engine: &Arc<Inner>, caller: &Caller, name: Option<String>, mut ro
         .write(Durability::CrashSafe, move |tx| Box::pin(async move { operations::begin(tx, &begin).await }))
         .await?;
     let made = async {
-        directories(engine, &row)?;
+        directories(engine, &row.id)?;
         for attempt in 0.. {
             row.name = name.clone().unwrap_or_else(|| names::random(attempt));
+            write_rebuild(&engine.config, &row)?;
             match commit(engine, row.clone()).await {
                 Err(Error::NameTaken { .. }) if name.is_none() && attempt < NAME_TRIES => {}
                 other => return other,
@@ -136,12 +182,22 @@ async fn make(engine: &Arc<Inner>, caller: &Caller, name: Option<String>, mut ro
     Ok(())
 }
 
-/// The bundle, with the definition in it from which a lost row can be made again, and the writable layer.
-fn directories(engine: &Inner, row: &ContainerRow) -> Result<()> {
-    let bundle = engine.config.bundle(&row.id);
-    files::make_dir(&bundle, 0o710)?;
+/// The bundle and the writable layer.
+fn directories(engine: &Inner, id: &str) -> Result<()> {
+    files::make_dir(&engine.config.bundle(id), 0o710)?;
+    let writable = engine.config.writable(id);
+    files::make_dir(&writable, 0o755)?;
+    // The root directory of the container is this one: it looks like the image's.
+    files::make_dir(&writable.join("u"), 0o755)?;
+    files::make_dir(&writable.join("w"), 0o700)
+}
+
+/// Writes down, in the bundle, all from which a lost row could be made again.
+pub fn write_rebuild(config: &Config, row: &ContainerRow) -> Result<()> {
+    let bundle = config.bundle(&row.id);
     let rebuild = serde_json::json!({
         "id": row.id,
+        "name": row.name,
         "image": row.image_id,
         "imageRef": row.image_ref,
         "createdNs": row.created_ns,
@@ -149,12 +205,7 @@ fn directories(engine: &Inner, row: &ContainerRow) -> Result<()> {
         "definition": serde_json::value::RawValue::from_string(row.spec.clone())
             .map_err(|e| Error::file("encoding", &bundle)(e.into()))?,
     });
-    files::replace(&bundle.join("berth.json"), rebuild.to_string().as_bytes())?;
-    let writable = engine.config.writable(&row.id);
-    files::make_dir(&writable, 0o755)?;
-    // The root directory of the container is this one: it looks like the image's.
-    files::make_dir(&writable.join("u"), 0o755)?;
-    files::make_dir(&writable.join("w"), 0o700)
+    files::replace(&bundle.join("berth.json"), rebuild.to_string().as_bytes())
 }
 
 async fn commit(engine: &Arc<Inner>, row: ContainerRow) -> Result<()> {
@@ -174,7 +225,9 @@ async fn commit(engine: &Arc<Inner>, row: ContainerRow) -> Result<()> {
         })
         .await;
     match written {
-        Err(berth_store::Error::NameTaken { name, holder_id }) => Err(Error::NameTaken { name, holder: holder_id }),
+        Err(berth_store::Error::NameTaken { name, holder_id }) => {
+            Err(Error::NameTaken { name, holder: holder_id })
+        }
         other => Ok(other?),
     }
 }
@@ -189,7 +242,9 @@ async fn take_back(engine: &Arc<Inner>, id: &str) {
     let subject = id.to_owned();
     let ended = engine
         .store
-        .write(Durability::CrashSafe, move |tx| Box::pin(async move { operations::finish_of(tx, &subject).await }))
+        .write(Durability::CrashSafe, move |tx| {
+            Box::pin(async move { operations::finish_of(tx, &subject).await })
+        })
         .await;
     if let Err(error) = ended {
         tracing::error!(id, %error, "a failed creation is still on record; the next start clears it");

@@ -15,7 +15,12 @@ use crate::{Caller, Engine, Error, Result};
 
 impl Engine {
     /// Everything about a container; with `size` also what it occupies.
-    pub async fn container_inspect(&self, _caller: &Caller, name: &str, size: bool) -> Result<ContainerInspect> {
+    pub async fn container_inspect(
+        &self,
+        _caller: &Caller,
+        name: &str,
+        size: bool,
+    ) -> Result<ContainerInspect> {
         let container = self.0.containers.resolve(name)?;
         let record = container.record();
         let mut document = document(&self.0, &record);
@@ -33,7 +38,8 @@ fn document(engine: &Inner, record: &Record) -> ContainerInspect {
     let definition = &record.definition;
     let bundle = engine.config.bundle(&row.id);
     // Docker writes these files at the first start, and says so by their paths.
-    let file = |name: &str| if row.started_ns > 0 { bundle.join(name).display().to_string() } else { String::new() };
+    let file =
+        |name: &str| if row.started_ns > 0 { bundle.join(name).display().to_string() } else { String::new() };
     let mut argv = definition.argv().cloned();
     ContainerInspect {
         id: row.id.clone(),

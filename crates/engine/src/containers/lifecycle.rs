@@ -36,9 +36,9 @@ pub fn start(id: &str, status: Status) -> Result<Admission> {
         Status::Created | Status::Exited => Ok(Admission::Proceed),
         Status::Running | Status::Restarting => Ok(Admission::AlreadyDone),
         Status::Paused => Err(Error::Conflict("cannot start a paused container, try unpause instead".into())),
-        Status::Removing => Err(Error::Conflict(
-            "container is marked for removal and cannot be started".into(),
-        )),
+        Status::Removing => {
+            Err(Error::Conflict("container is marked for removal and cannot be started".into()))
+        }
         Status::Dead => {
             Err(Error::Conflict(format!("container {id} is dead and cannot be started: remove it")))
         }
@@ -61,8 +61,8 @@ pub fn stop(status: Status) -> Admission {
     }
 }
 
-/// May the container be removed? `name` is what the client called it.
-pub fn remove(name: &str, id: &str, status: Status, force: bool) -> Result<()> {
+/// May the container be removed? `name` is its own, without a slash.
+pub fn remove(name: &str, status: Status, force: bool) -> Result<()> {
     let hint = match status {
         Status::Created | Status::Exited | Status::Dead => return Ok(()),
         Status::Removing => {
@@ -70,10 +70,11 @@ pub fn remove(name: &str, id: &str, status: Status, force: bool) -> Result<()> {
         }
         Status::Running | Status::Paused | Status::Restarting if force => return Ok(()),
         Status::Paused => "container is paused and must be unpaused first",
-        Status::Running | Status::Restarting => "container is running: stop the container before removing or force remove",
+        Status::Running | Status::Restarting => {
+            "container is running: stop the container before removing or force remove"
+        }
     };
-    let _ = id;
-    Err(Error::Conflict(format!("cannot remove container \"{name}\": {hint}")))
+    Err(Error::Conflict(format!("cannot remove container \"/{name}\": {hint}")))
 }
 
 #[cfg(test)]
@@ -113,17 +114,17 @@ mod tests {
 
     #[test]
     fn a_running_container_is_removed_only_by_force() {
-        assert!(remove("web", "abc", Status::Running, true).is_ok());
-        let error = remove("web", "abc", Status::Running, false).unwrap_err();
+        assert!(remove("web", Status::Running, true).is_ok());
+        let error = remove("web", Status::Running, false).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot remove container \"web\": container is running: stop the container before removing or force remove"
+            "cannot remove container \"/web\": container is running: stop the container before removing or force remove"
         );
-        assert!(remove("web", "abc", Status::Exited, false).is_ok());
+        assert!(remove("web", Status::Exited, false).is_ok());
     }
 
     #[test]
     fn a_second_removal_is_refused_even_by_force() {
-        assert!(remove("web", "abc", Status::Removing, true).is_err());
+        assert!(remove("web", Status::Removing, true).is_err());
     }
 }

@@ -13,8 +13,21 @@ use crate::engine::Inner;
 use crate::{Caller, Engine, Error, Result};
 
 const FILTERS: &[&str] = &[
-    "ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "name", "network",
-    "publish", "since", "status", "volume",
+    "ancestor",
+    "before",
+    "exited",
+    "expose",
+    "health",
+    "id",
+    "is-task",
+    "isolation",
+    "label",
+    "name",
+    "network",
+    "publish",
+    "since",
+    "status",
+    "volume",
 ];
 const STATES: &[&str] = &["created", "restarting", "running", "removing", "paused", "exited", "dead"];
 const HEALTH: &[&str] = &["starting", "healthy", "unhealthy", "none"];
@@ -34,9 +47,14 @@ pub struct ListOptions {
 
 impl Engine {
     /// Lists containers, newest first.
-    pub async fn container_list(&self, _caller: &Caller, options: ListOptions) -> Result<Vec<ContainerSummary>> {
+    pub async fn container_list(
+        &self,
+        _caller: &Caller,
+        options: ListOptions,
+    ) -> Result<Vec<ContainerSummary>> {
         let selection = Selection::new(&self.0, &options)?;
-        let limit = options.limit.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(usize::MAX);
+        let limit =
+            options.limit.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(usize::MAX);
         let chosen: Vec<Arc<Record>> = self
             .0
             .containers
@@ -100,7 +118,10 @@ impl<'a> Selection<'a> {
             before: other("before")?,
             since: other("since")?,
             // An ancestor that does not exist has no descendants.
-            ancestors: filters.values("ancestor").filter_map(|name| engine.images.resolve(name).map(|i| i.id().to_owned())).collect(),
+            ancestors: filters
+                .values("ancestor")
+                .filter_map(|name| engine.images.resolve(name).map(|i| i.id().to_owned()))
+                .collect(),
             is_task: filters.boolean("is-task").map_err(invalid)?,
             filters,
         })

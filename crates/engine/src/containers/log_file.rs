@@ -211,7 +211,9 @@ mod tests {
     use super::*;
 
     fn line(n: u32) -> String {
-        format!("{{\"log\":\"line {n}\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:05.{n:09}Z\"}}\n")
+        format!(
+            "{{\"log\":\"line {n}\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:05.{n:09}Z\"}}\n"
+        )
     }
 
     fn append(path: &Path, numbers: impl IntoIterator<Item = u32>) {
@@ -231,7 +233,9 @@ mod tests {
         let mut out = Vec::new();
         while log.read(&mut out).unwrap() {}
         out.iter()
-            .map(|r| std::str::from_utf8(&r.line).unwrap().trim_start_matches("line ").trim_end().parse().unwrap())
+            .map(|r| {
+                std::str::from_utf8(&r.line).unwrap().trim_start_matches("line ").trim_end().parse().unwrap()
+            })
             .collect()
     }
 

@@ -50,7 +50,10 @@ impl LogWatch {
     /// Opens the inotify instance and starts passing its word on.
     pub fn start() -> io::Result<Arc<Self>> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-        #[expect(deprecated, reason = "its successor is unsafe; `Instance` owns its descriptor and never changes it")]
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe; `Instance` owns its descriptor and never changes it"
+        )]
         let inotify = AsyncFd::new(Instance(inotify))?;
         let watch = Arc::new(LogWatch { inotify, watched: Mutex::default() });
         let weak = Arc::downgrade(&watch);

@@ -32,7 +32,12 @@ pub struct LogOptions {
 
 impl Engine {
     /// Opens a container's log.
-    pub async fn container_logs(&self, _caller: &Caller, name: &str, options: LogOptions) -> Result<LogStream> {
+    pub async fn container_logs(
+        &self,
+        _caller: &Caller,
+        name: &str,
+        options: LogOptions,
+    ) -> Result<LogStream> {
         let container = self.0.containers.resolve(name)?;
         if !options.stdout && !options.stderr {
             return Err(Error::Invalid("Bad parameters: you must choose at least one stream".into()));
@@ -50,7 +55,9 @@ impl Engine {
             None
         };
         let opened = path.clone();
-        let file = blocking(move || LogFile::open(&opened, options.tail)).await?.map_err(Error::file("opening", &path))?;
+        let file = blocking(move || LogFile::open(&opened, options.tail))
+            .await?
+            .map_err(Error::file("opening", &path))?;
         let (sender, records) = mpsc::channel(256);
         let reader = Reader { options, file, state: container.watch(), _container: container, sender };
         tokio::spawn(reader.run(interest, self.0.clone()));

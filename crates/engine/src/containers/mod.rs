@@ -67,19 +67,32 @@ impl Engine {
             return Err(Error::Invalid("Neither old nor new names may be empty".into()));
         }
         let container = self.0.containers.resolve(name)?;
-        let new = names::validate(new_name)?;
+        let refused = |error: Error| match error {
+            Error::Invalid(text) => Error::Invalid(format!("Error when allocating new name: {text}")),
+            taken @ Error::NameTaken { .. } => {
+                Error::Conflict(format!("Error when allocating new name: {taken}"))
+            }
+            other => other,
+        };
+        let new = names::validate(new_name).map_err(refused)?;
         if container.record().row.name == new {
             return Err(Error::Invalid("Renaming a container with the same name as its current name".into()));
         }
         if let Some(holder) = self.0.containers.holder(&new) {
-            return Err(Error::NameTaken { name: new, holder });
+            return Err(refused(Error::NameTaken { name: new, holder }));
         }
         let caller = caller.clone();
-        ask(&container, |answer| Command::Rename { caller, name: new, answer }).await
+        ask(&container, |answer| Command::Rename { caller, name: new, answer }).await.map_err(refused)
     }
 
     /// Sets the size of a container's terminal (`POST /containers/{id}/resize`).
-    pub async fn container_resize(&self, _caller: &Caller, name: &str, height: u16, width: u16) -> Result<()> {
+    pub async fn container_resize(
+        &self,
+        _caller: &Caller,
+        name: &str,
+        height: u16,
+        width: u16,
+    ) -> Result<()> {
         let container = self.0.containers.resolve(name)?;
         let record = container.record();
         lifecycle::kill(record.id(), record.row.status)?;

@@ -12,7 +12,11 @@ pub fn mount_points(validated: &ValidatedConfig) -> Vec<MountPoint> {
         .mounts()
         .iter()
         .filter_map(|mount| {
-            let point = MountPoint { destination: mount.target.clone(), rw: !mount.read_only, ..MountPoint::default() };
+            let point = MountPoint {
+                destination: mount.target.clone(),
+                rw: !mount.read_only,
+                ..MountPoint::default()
+            };
             match &mount.kind {
                 MountKind::Bind { source, propagation, mode, .. } => Some(MountPoint {
                     r#type: "bind".into(),
@@ -21,7 +25,9 @@ pub fn mount_points(validated: &ValidatedConfig) -> Vec<MountPoint> {
                     propagation: propagation.clone(),
                     ..point
                 }),
-                MountKind::Tmpfs { .. } if short_form.is_some_and(|all| all.contains_key(&mount.target)) => None,
+                MountKind::Tmpfs { .. } if short_form.is_some_and(|all| all.contains_key(&mount.target)) => {
+                    None
+                }
                 MountKind::Tmpfs { .. } => Some(MountPoint { r#type: "tmpfs".into(), ..point }),
             }
         })

@@ -3,11 +3,12 @@
 use berth_api_types::container::PruneResponse;
 use berth_api_types::filters::Filters;
 use berth_api_types::time::{now_ns, parse_user};
+use berth_store::Durability;
 use berth_store::containers::Status;
 
 use super::actor::Command;
 use super::{ask, inspect};
-use crate::{Caller, Engine, Error, Result};
+use crate::{Caller, Engine, Error, Result, events};
 
 impl Engine {
     /// Removes every container that does not run and passes the filters (`until`, `label`, `label!`).
@@ -30,8 +31,8 @@ impl Engine {
                 continue;
             }
             let size = inspect::size_rw(&self.0, &container.id).await?;
-            let (caller, name) = (caller.clone(), container.id.clone());
-            match ask(&container, |answer| Command::Remove { caller, name, force: false, answer }).await {
+            let caller = caller.clone();
+            match ask(&container, |answer| Command::Remove { caller, force: false, answer }).await {
                 Ok(()) => {
                     response.containers_deleted.get_or_insert_default().push(container.id.clone());
                     response.space_reclaimed += size.cast_unsigned();
@@ -40,6 +41,13 @@ impl Engine {
                 Err(error) => tracing::debug!(id = container.id, %error, "a container was not pruned"),
             }
         }
+        let attributes = [("reclaimed".to_owned(), response.space_reclaimed.to_string())].into();
+        self.0
+            .store
+            .write(Durability::CrashSafe, move |tx| {
+                Box::pin(async move { events::append(tx, "container", "prune", "", attributes).await })
+            })
+            .await?;
         Ok(response)
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use berth_api_types::container::{ContainerConfig, HostConfig, MountPoint, NetworkingConfig};
-use berth_store::containers::Status;
 use berth_store::containers::ContainerRow;
+use berth_store::containers::Status;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -58,8 +58,10 @@ pub struct Record {
 impl Record {
     /// Decodes a row.
     pub fn decode(row: ContainerRow) -> Result<Self> {
-        let definition: Definition = serde_json::from_str(&row.spec)
-            .map_err(|e| Error::Host { action: format!("reading the row of container {}", row.id), source: e.into() })?;
+        let definition: Definition = serde_json::from_str(&row.spec).map_err(|e| Error::Host {
+            action: format!("reading the row of container {}", row.id),
+            source: e.into(),
+        })?;
         Ok(Record { row, definition: Arc::new(definition), id_range: None, exits: 0, removed: false })
     }
 

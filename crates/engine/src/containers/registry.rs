@@ -86,7 +86,9 @@ impl Registry {
     pub fn newest_first(&self) -> Vec<(Arc<Container>, Arc<Record>)> {
         let mut all: Vec<_> =
             self.read().by_id.values().map(|container| (container.clone(), container.record())).collect();
-        all.sort_by(|(_, a), (_, b)| b.row.created_ns.cmp(&a.row.created_ns).then_with(|| b.id().cmp(a.id())));
+        all.sort_by(|(_, a), (_, b)| {
+            b.row.created_ns.cmp(&a.row.created_ns).then_with(|| b.id().cmp(a.id()))
+        });
         all
     }
 
@@ -133,7 +135,8 @@ mod tests {
         let definition = r#"{"config":{},"host_config":{},"layers":[]}"#;
         for (prefix, name) in containers {
             let id = format!("{prefix:0<64}");
-            let row = ContainerRow::new(id, (*name).into(), "sha256:x".into(), "x".into(), 0, definition.into());
+            let row =
+                ContainerRow::new(id, (*name).into(), "sha256:x".into(), "x".into(), 0, definition.into());
             registry.insert(Container::new(Record::decode(row).unwrap(), mpsc::channel(1).0));
         }
         registry

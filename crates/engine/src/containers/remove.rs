@@ -24,8 +24,8 @@ impl Engine {
             return Err(Error::NotImplemented("removing a link: legacy links need a bridge network".into()));
         }
         let record = container.record();
-        lifecycle::remove(name, record.id(), record.row.status, options.force)?;
-        let (caller, name) = (caller.clone(), name.to_owned());
+        lifecycle::remove(&record.row.name, record.row.status, options.force)?;
+        let caller = caller.clone();
         to_the_end(async move {
             if container.record().is_running() {
                 signal::kill(&container, &caller, Purpose::Stop).await?;
@@ -37,7 +37,7 @@ impl Engine {
                 }
             }
             let force = options.force;
-            ask(&container, |answer| Command::Remove { caller, name, force, answer }).await
+            ask(&container, |answer| Command::Remove { caller, force, answer }).await
         })
         .await
     }

@@ -64,9 +64,12 @@ impl Engine {
             _ => Signal::KILL,
         };
         let container = self.0.containers.resolve(name)?;
-        let caller = caller.clone();
+        let (caller, name) = (caller.clone(), name.to_owned());
         to_the_end(async move {
-            send(&container, &caller, signal, Purpose::Kill).await?;
+            send(&container, &caller, signal, Purpose::Kill).await.map_err(|error| match error {
+                Error::Conflict(text) => Error::Conflict(format!("cannot kill container: {name}: {text}")),
+                other => other,
+            })?;
             if signal == Signal::KILL {
                 ended(&container, Some(KILL_DEADLINE)).await?;
             }
@@ -106,7 +109,11 @@ async fn stop(container: &Arc<Container>, caller: &Caller, plan: Plan, purpose: 
     if ended(container, plan.patience).await.is_ok() {
         return Ok(());
     }
-    tracing::info!(id = container.id, signal = plan.signal.number(), "a container did not end in time and is killed");
+    tracing::info!(
+        id = container.id,
+        signal = plan.signal.number(),
+        "a container did not end in time and is killed"
+    );
     kill(container, caller, purpose).await
 }
 
@@ -132,7 +139,11 @@ async fn ended(container: &Container, patience: Option<Duration>) -> Result<()> 
     match patience {
         None => drop(wait.await),
         Some(patience) => {
-            let late = |_| Error::Deadline { step: "the end", id: container.id.clone(), seconds: patience.as_secs() };
+            let late = |_| Error::Deadline {
+                step: "the end",
+                id: container.id.clone(),
+                seconds: patience.as_secs(),
+            };
             drop(tokio::time::timeout(patience, wait).await.map_err(late)?);
         }
     }

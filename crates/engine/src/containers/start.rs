@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use berth_linux::process::{PidFd, Process};
 use berth_shim_proto::{Cgroup, Event, Exit, Identity, Launch, Log, Message, Request, Rootfs, Stdio, files};
-use berth_store::id_ranges::IdRangeRow;
 use berth_store::containers::Status;
+use berth_store::id_ranges::IdRangeRow;
 use berth_store::{Durability, containers, id_ranges, operations};
 
 use super::actor::{Actor, Command};
-use super::record::Record;
+use super::record::{Definition, Record};
 use super::{bundle, registry::Container};
 use crate::engine::Inner;
 use crate::ids;
@@ -31,7 +31,8 @@ struct Begun {
     shim_pid: i32,
     shim_start_time: u64,
     started_ns: i64,
-    process: PidFd,
+    /// `None` if it has ended already: the program may be faster than its announcement.
+    process: Option<PidFd>,
 }
 
 /// Starts the container of `actor`. When this fails nothing is left but the error in its state.
@@ -41,10 +42,11 @@ pub async fn start(actor: &mut Actor, caller: &Caller) -> Result<()> {
     let id = record.row.id.clone();
     let definition = &record.definition;
     let valid = spec::stored(definition.config.clone(), definition.host_config.clone(), &engine.host_facts)?;
+    check_network(definition)?;
     let range = lease(&engine, &record, &valid, caller).await?;
     match launch(actor, &record, valid, range).await {
         Ok((begun, connection, child)) => {
-            actor.process = Some(begun.process);
+            actor.process = begun.process;
             let running = containers::Running {
                 pid: begun.pid,
                 start_time: begun.start_time.cast_signed(),
@@ -67,6 +69,14 @@ pub async fn start(actor: &mut Actor, caller: &Caller) -> Result<()> {
             roll_back(actor, range, &error).await;
             Err(error)
         }
+    }
+}
+
+/// There are no networks but those that need none.
+fn check_network(definition: &Definition) -> Result<()> {
+    match definition.host_config.network_mode.as_str() {
+        "" | "default" | "bridge" | "none" | "host" => Ok(()),
+        other => Err(Error::NotFound(format!("network {other} not found"))),
     }
 }
 
@@ -113,7 +123,8 @@ async fn launch(
     let prepared = bundle::write_blocking(&engine, record, valid, range).await?;
     let run_dir = engine.config.run_dir(&id);
     crate::files::make_dir(&run_dir, 0o700)?;
-    let (mut connection, mut child) = supervisor::spawn(&engine.shim, &id, &engine.config.bundle(&id), &run_dir)?;
+    let (mut connection, mut child) =
+        supervisor::spawn(&engine.shim, &id, &engine.config.bundle(&id), &run_dir)?;
     let launch = launch_request(&engine, record, log, prepared);
     let conversation = converse(actor, &mut connection, launch);
     let begun = match tokio::time::timeout(DEADLINE, conversation).await {
@@ -181,18 +192,17 @@ async fn converse(actor: &mut Actor, connection: &mut Connection, launch: Launch
     }
 }
 
-fn process(id: &str, pid: i32, start_time: u64) -> Result<PidFd> {
-    Process::open(pid, start_time)
-        .map_err(|e| Error::Host { action: format!("opening process {pid} of container {id}"), source: e.into() })?
-        .ok_or_else(|| Error::Host {
-            action: format!("opening process {pid} of container {id}"),
-            source: std::io::ErrorKind::NotFound.into(),
-        })
+fn process(id: &str, pid: i32, start_time: u64) -> Result<Option<PidFd>> {
+    Process::open(pid, start_time).map_err(|e| Error::Host {
+        action: format!("opening process {pid} of container {id}"),
+        source: e.into(),
+    })
 }
 
-async fn begun(actor: &Actor, created: Option<(i32, u64, PidFd)>, started_ns: i64) -> Result<Begun> {
+async fn begun(actor: &Actor, created: Option<(i32, u64, Option<PidFd>)>, started_ns: i64) -> Result<Begun> {
     let id = &actor.container.id;
-    let (pid, start_time, process) = created.ok_or_else(|| failed(id, Event::Started { at_ns: started_ns }))?;
+    let (pid, start_time, process) =
+        created.ok_or_else(|| failed(id, Event::Started { at_ns: started_ns }))?;
     let identity = read_identity(&actor.engine, id)?;
     Ok(Begun {
         pid,
@@ -215,7 +225,9 @@ pub fn read_identity(engine: &Inner, id: &str) -> Result<Identity> {
 pub fn read_exit(engine: &Inner, id: &str) -> Result<Option<Exit>> {
     let path = engine.config.run_dir(id).join(files::EXIT);
     match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::file("decoding", &path)(e.into())),
+        Ok(bytes) => {
+            serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::file("decoding", &path)(e.into()))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::file("reading", &path)(error)),
     }
@@ -224,8 +236,16 @@ pub fn read_exit(engine: &Inner, id: &str) -> Result<Option<Exit>> {
 /// Docker's sentence around the cause; its clients look for the cause in it.
 fn failed(id: &str, event: Event) -> Error {
     match event {
+        // Docker looks users up before it asks its runtime for anything.
+        Event::Failed { phase, message, .. } if phase == "look up user" => {
+            Error::StartFailed { message, code: 128 }
+        }
         Event::Failed { phase, message, code, .. } => {
-            let cause = if message.starts_with("exec: ") || phase.is_empty() { message } else { format!("{phase}: {message}") };
+            let cause = if message.starts_with("exec: ") || phase.is_empty() {
+                message
+            } else {
+                format!("{phase}: {message}")
+            };
             Error::StartFailed {
                 message: format!(
                     "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: {cause}: unknown"
@@ -398,12 +418,10 @@ pub async fn listen(
 /// the shim and the first process.
 pub async fn destroy_shim(engine: &Arc<Inner>, id: &str) -> Result<()> {
     let processes = match read_identity(engine, id) {
-        Ok(identity) if identity.boot_id == engine.boot_id => vec![
-            (identity.shim_pid, identity.shim_start_time),
-            (identity.pid, identity.start_time),
-        ],
-        // No identity: the shim did not get that far, and control groups are all there is.
-        _ => Vec::new(),
+        Ok(identity) if identity.boot_id == engine.boot_id => {
+            vec![(identity.shim_pid, identity.shim_start_time), (identity.pid, identity.start_time)]
+        }
+        _ => supervisor::find_unidentified(&engine.config.run_dir(id))?,
     };
     let (engine, id) = (engine.clone(), id.to_owned());
     tokio::task::spawn_blocking(move || {
@@ -437,11 +455,15 @@ pub async fn destroy_remains(engine: &Arc<Inner>, record: &Record, process: Opti
 }
 
 fn kill_and_wait(pid: i32, start_time: u64) -> Result<()> {
-    let host = |e: berth_linux::Error| Error::Host { action: format!("ending process {pid}"), source: e.into() };
+    let host =
+        |e: berth_linux::Error| Error::Host { action: format!("ending process {pid}"), source: e.into() };
     if let Some(process) = Process::open(pid, start_time).map_err(host)? {
         process.signal(9).map_err(host)?;
         if !process.wait_exit(Some(Duration::from_secs(10))).map_err(host)? {
-            return Err(Error::Host { action: format!("ending process {pid}"), source: std::io::ErrorKind::TimedOut.into() });
+            return Err(Error::Host {
+                action: format!("ending process {pid}"),
+                source: std::io::ErrorKind::TimedOut.into(),
+            });
         }
     }
     Ok(())
@@ -450,7 +472,10 @@ fn kill_and_wait(pid: i32, start_time: u64) -> Result<()> {
 /// Kills what is left in a container's control groups and removes them.
 fn remove_cgroups(engine: &Inner, id: &str) -> Result<()> {
     for Cgroup { path, .. } in engine.cgroups_of(id) {
-        let host = |e: berth_linux::Error| Error::Host { action: "removing a control group".into(), source: e.into() };
+        let host = |e: berth_linux::Error| Error::Host {
+            action: "removing a control group".into(),
+            source: e.into(),
+        };
         berth_linux::cgroup::kill_all(&path).map_err(host)?;
         berth_linux::cgroup::remove(&path).map_err(host)?;
     }

@@ -1,8 +1,8 @@
 //! The state of a container in words, as `docker ps` shows it.
 
 use berth_api_types::duration::human;
-use berth_store::containers::Status;
 use berth_store::containers::ContainerRow;
+use berth_store::containers::Status;
 
 /// For example `Up 2 hours` or `Exited (0) 3 minutes ago`.
 pub fn describe(row: &ContainerRow, now_ns: i64) -> String {
@@ -25,7 +25,8 @@ mod tests {
     const SECOND: i64 = 1_000_000_000;
 
     fn row(status: Status) -> ContainerRow {
-        let mut row = ContainerRow::new("0".repeat(64), "web".into(), "sha256:x".into(), "x".into(), 0, "{}".into());
+        let mut row =
+            ContainerRow::new("0".repeat(64), "web".into(), "sha256:x".into(), "x".into(), 0, "{}".into());
         row.status = status;
         row.started_ns = 10 * SECOND;
         row.finished_ns = 40 * SECOND;

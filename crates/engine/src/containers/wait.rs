@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use berth_api_types::container::WaitResponse;
+use berth_api_types::container::{WaitError, WaitResponse};
 use tokio::sync::watch;
 
 use super::record::Record;
@@ -33,7 +33,12 @@ pub struct WaitHandle {
 impl Engine {
     /// Begins to wait. Separate from waiting itself, because clients rely on having begun before they start
     /// the container.
-    pub fn container_wait(&self, _caller: &Caller, name: &str, condition: WaitCondition) -> Result<WaitHandle> {
+    pub fn container_wait(
+        &self,
+        _caller: &Caller,
+        name: &str,
+        condition: WaitCondition,
+    ) -> Result<WaitHandle> {
         let container = self.0.containers.resolve(name)?;
         let watch = container.watch();
         let exits = container.record().exits;
@@ -53,6 +58,8 @@ impl WaitHandle {
         // The sender lives in `_container`.
         drop(self.watch.wait_for(done).await);
         let record = self.watch.borrow().clone();
-        Ok(WaitResponse { status_code: i64::from(record.row.exit_code), error: None })
+        // A start that failed has no exit of its own to tell of.
+        let error = (!record.row.error.is_empty()).then(|| WaitError { message: record.row.error.clone() });
+        Ok(WaitResponse { status_code: i64::from(record.row.exit_code), error })
     }
 }

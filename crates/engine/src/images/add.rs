@@ -55,7 +55,12 @@ struct Arrived {
 
 impl Engine {
     /// Makes an image of a file system (`POST /images/create?fromSrc=-`). Gives its ID.
-    pub async fn image_import(&self, caller: &Caller, source: Source, options: ImportOptions) -> Result<String> {
+    pub async fn image_import(
+        &self,
+        caller: &Caller,
+        source: Source,
+        options: ImportOptions,
+    ) -> Result<String> {
         let tag = match options.repo.as_deref().filter(|repo| !repo.is_empty()) {
             Some(repo) => Some(super::target(repo, options.tag.as_deref())?),
             None => None,
@@ -141,7 +146,9 @@ impl Engine {
             let begin = Operation::ImageAdd.begin(&subject, &caller);
             let operation = engine
                 .store
-                .write(Durability::CrashSafe, move |tx| Box::pin(async move { operations::begin(tx, &begin).await }))
+                .write(Durability::CrashSafe, move |tx| {
+                    Box::pin(async move { operations::begin(tx, &begin).await })
+                })
                 .await?;
             let unpacking = engine.clone();
             let arrived = tokio::task::spawn_blocking(move || {
@@ -198,7 +205,8 @@ async fn commit(
                     for layer in &image.layers {
                         layers::insert(tx, &layer_row(layer)).await?;
                     }
-                    let diff_ids: Vec<_> = image.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
+                    let diff_ids: Vec<_> =
+                        image.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
                     images::insert(tx, &image_row(image), &diff_ids).await?;
                     for tag in &image.tags {
                         tags::set(tx, &tag.to_string(), &id).await?;
@@ -230,7 +238,8 @@ fn layer_row(layer: &Layer) -> LayerRow {
 fn image_row(image: &Arrived) -> ImageRow {
     let config = &image.config;
     let created = config.created.as_deref().and_then(berth_api_types::time::parse_rfc3339);
-    let comment = config.history.last().map(|step| step.comment.clone()).filter(|comment| !comment.is_empty());
+    let comment =
+        config.history.last().map(|step| step.comment.clone()).filter(|comment| !comment.is_empty());
     let labels = config.config.labels.clone().unwrap_or_default();
     ImageRow {
         id: image.id.to_string(),

@@ -72,7 +72,9 @@ impl Engine {
             .image
             .layers
             .iter()
-            .filter(|layer| all.iter().any(|other| other.id() != image.id() && other.image.layers.contains(layer)))
+            .filter(|layer| {
+                all.iter().any(|other| other.id() != image.id() && other.image.layers.contains(layer))
+            })
             .filter_map(|layer| self.0.images.layer(layer))
             .map(|layer| layer.size)
             .sum()
@@ -98,7 +100,8 @@ fn summary(image: &ImageRecord, tags: Vec<String>, shared_size: i64) -> ImageSum
 
 /// Whether a familiar reference matches a pattern of Go's `path.Match`, with or without its tag.
 fn reference_matches(pattern: &str, reference: &str) -> bool {
-    let bare = reference.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(reference, |(name, _)| name);
+    let bare =
+        reference.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(reference, |(name, _)| name);
     glob(pattern.as_bytes(), reference.as_bytes()) || glob(pattern.as_bytes(), bare.as_bytes())
 }
 

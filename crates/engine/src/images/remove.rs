@@ -59,6 +59,13 @@ impl Engine {
                 response.space_reclaimed += before.cast_unsigned();
             }
         }
+        let attributes = [("reclaimed".to_owned(), response.space_reclaimed.to_string())].into();
+        self.0
+            .store
+            .write(Durability::CrashSafe, move |tx| {
+                Box::pin(async move { events::append(tx, "image", "prune", "", attributes).await })
+            })
+            .await?;
         Ok(response)
     }
 
@@ -69,7 +76,9 @@ impl Engine {
             .image
             .layers
             .iter()
-            .filter(|layer| !others.iter().any(|other| other.id() != image.id() && other.image.layers.contains(layer)))
+            .filter(|layer| {
+                !others.iter().any(|other| other.id() != image.id() && other.image.layers.contains(layer))
+            })
             .filter_map(|layer| self.0.images.layer(layer))
             .map(|layer| layer.size)
             .sum()
@@ -108,7 +117,9 @@ impl Engine {
                 let digest: berth_image::Digest = id.parse()?;
                 blobs.remove(&digest)
             });
-            removed.await.map_err(|e| Error::Host { action: "deleting an image".into(), source: e.into() })??;
+            removed
+                .await
+                .map_err(|e| Error::Host { action: "deleting an image".into(), source: e.into() })??;
             for diff_id in delete_unused_layers(&self.0).await? {
                 items.push(DeleteItem { untagged: String::new(), deleted: diff_id });
             }
@@ -137,7 +148,10 @@ fn users(engine: &Inner, image_id: &str) -> Vec<User> {
         .newest_first()
         .into_iter()
         .filter(|(_, record)| record.row.image_id == image_id)
-        .map(|(_, record)| User { id: record.row.id.chars().take(12).collect(), running: record.is_running() })
+        .map(|(_, record)| User {
+            id: record.row.id.chars().take(12).collect(),
+            running: record.is_running(),
+        })
         .collect()
 }
 
@@ -151,7 +165,8 @@ fn plan(image: &ImageRecord, tag: Option<&str>, users: &[User], force: bool) -> 
         if let Some(user) = users.iter().find(|_| !force) {
             return Err(Error::Conflict(format!(
                 "conflict: unable to remove repository reference \"{}\" (must force) - container {} is using its referenced image {short}",
-                familiar(tag), user.id
+                familiar(tag),
+                user.id
             )));
         }
         // By force the name goes, but what a container runs on stays.

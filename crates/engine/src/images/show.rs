@@ -70,7 +70,12 @@ impl Engine {
             };
             items.push(HistoryItem {
                 comment: step.comment.clone(),
-                created: step.created.as_deref().and_then(parse_rfc3339).unwrap_or(0).div_euclid(1_000_000_000),
+                created: step
+                    .created
+                    .as_deref()
+                    .and_then(parse_rfc3339)
+                    .unwrap_or(0)
+                    .div_euclid(1_000_000_000),
                 created_by: step.created_by.clone(),
                 id: "<missing>".into(),
                 size,

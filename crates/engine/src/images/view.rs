@@ -122,7 +122,8 @@ impl ImageView {
             return None;
         }
         let prefix = format!("sha256:{hex}");
-        let mut matches = snapshot.by_id.range(prefix.clone()..).take_while(|(id, _)| id.starts_with(&prefix));
+        let mut matches =
+            snapshot.by_id.range(prefix.clone()..).take_while(|(id, _)| id.starts_with(&prefix));
         match (matches.next(), matches.next()) {
             (Some((_, image)), None) => Some(image.clone()),
             _ => None,

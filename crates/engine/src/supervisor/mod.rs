@@ -7,4 +7,4 @@ mod spill;
 
 pub use connection::{Connection, Failure};
 pub use pump::{connect_attach, open_attachment};
-pub use spawn::{ShimProgram, spawn};
+pub use spawn::{ShimProgram, find_unidentified, spawn};

@@ -1,6 +1,6 @@
 //! Starting a shim process.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,9 @@ use tokio::net::UnixStream;
 
 use super::Connection;
 use crate::{Error, Result};
+
+/// What a shim is called in lists of processes.
+const NAME: &str = "berth-shim";
 
 /// The shim's executable, copied once into sealed memory: every shim runs from that copy, so nothing in a
 /// container can reach the file on the host through `/proc/self/exe` (the class of CVE-2019-5736), and an
@@ -37,7 +40,12 @@ impl ShimProgram {
 
 /// Starts the shim of a container. It shares nothing with this process but the control connection (its
 /// standard input) and its error log.
-pub fn spawn(program: &ShimProgram, id: &str, bundle: &Path, run_dir: &Path) -> Result<(Connection, tokio::process::Child)> {
+pub fn spawn(
+    program: &ShimProgram,
+    id: &str,
+    bundle: &Path,
+    run_dir: &Path,
+) -> Result<(Connection, tokio::process::Child)> {
     let shim_error = |action| {
         let id = id.to_owned();
         move |source| Error::Shim { action, id, source }
@@ -53,7 +61,7 @@ pub fn spawn(program: &ShimProgram, id: &str, bundle: &Path, run_dir: &Path) -> 
     // No pre_exec: with it the standard library forks instead of using vfork semantics, which costs
     // milliseconds in a process of our size.
     let mut command = Command::new(format!("/proc/self/fd/{}", program.image.as_raw_fd()));
-    std::os::unix::process::CommandExt::arg0(&mut command, "berth-shim");
+    std::os::unix::process::CommandExt::arg0(&mut command, NAME);
     command
         .args(["--id", id, "--bundle"])
         .arg(bundle)
@@ -69,14 +77,35 @@ pub fn spawn(program: &ShimProgram, id: &str, bundle: &Path, run_dir: &Path) -> 
     Ok((Connection::new(stream), child))
 }
 
+/// Shims that were started for this run directory and did not get as far as writing down who they are:
+/// their command line tells. (PID, start time) of each.
+pub fn find_unidentified(run_dir: &Path) -> Result<Vec<(i32, u64)>> {
+    let mut found = Vec::new();
+    for process in fs::read_dir("/proc").map_err(Error::file("reading", "/proc"))?.flatten() {
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // Processes come and go: one that ended has no command line any more.
+        let command = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let mut arguments = command.split(|byte| *byte == 0);
+        let ours = arguments.next() == Some(NAME.as_bytes())
+            && arguments.any(|argument| argument == run_dir.as_os_str().as_encoded_bytes());
+        if ours && let Ok(Some(start_time)) = berth_linux::process::start_time(pid) {
+            found.push((pid, start_time));
+        }
+    }
+    Ok(found)
+}
+
 fn sealed_copy(file: &mut File) -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     // Newer kernels want to be told that a memory file is meant to be executed (memfd_create(2), MFD_EXEC).
-    let image = rustix::fs::memfd_create("berth-shim", flags | MemfdFlags::EXEC)
-        .or_else(|_| rustix::fs::memfd_create("berth-shim", flags))?;
+    let image = rustix::fs::memfd_create(NAME, flags | MemfdFlags::EXEC)
+        .or_else(|_| rustix::fs::memfd_create(NAME, flags))?;
     let mut copy = File::from(image);
     io::copy(file, &mut copy)?;
-    rustix::fs::fcntl_add_seals(&copy, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
+    rustix::fs::fcntl_add_seals(
+        &copy,
+        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
+    )?;
     // A file open for writing cannot be executed: what is kept is a read-only description of it.
     let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
     Ok(OwnedFd::from(File::open(path)?))

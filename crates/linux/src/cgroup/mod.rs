@@ -9,5 +9,6 @@ mod tree;
 
 pub use detect::{Hierarchies, Hierarchy, Mode};
 pub use tree::{
-    Settings, create, enable_controllers, enter_self, join, kill_all, kill_once, oom_kills, pids, populate_cpuset, remove,
+    Settings, create, enable_controllers, enter_self, join, kill_all, kill_once, oom_kills, pids,
+    populate_cpuset, remove,
 };

@@ -49,10 +49,13 @@ pub(crate) async fn create(
 
 /// Decodes the body. The inlined part does not know its field names when it fails, so it is asked once more alone.
 fn decode(bytes: &[u8]) -> Result<CreateRequest, ApiError> {
+    const FIELD: &str = "Go struct field ";
     json::decode::<CreateRequest>(bytes).map_err(|whole| {
-        let error = json::decode::<ContainerConfig>(bytes).err().unwrap_or(whole);
+        let part = json::decode::<ContainerConfig>(bytes).err();
+        let error = part.filter(|part| part.message.contains(FIELD)).unwrap_or(whole);
+        let message = error.message.replace(FIELD, &format!("{FIELD}ContainerConfigWrapper."));
         ApiError {
-            message: error.message.replace("Go struct field ", "Go struct field ContainerConfigWrapper."),
+            message: message.replace("struct CreateRequest", "runconfig.ContainerConfigWrapper"),
             ..error
         }
     })
@@ -77,7 +80,10 @@ mod tests {
                 "{prefix} string into Go struct field ContainerConfigWrapper.HostConfig.Memory of type int64"
             )
         );
-        assert!(refusal("[]").starts_with(&format!("{prefix} array into Go value")));
+        assert_eq!(
+            refusal("[]"),
+            format!("{prefix} array into Go value of type runconfig.ContainerConfigWrapper")
+        );
     }
 
     #[tokio::test]

@@ -32,15 +32,16 @@ pub(crate) async fn resize(
     Path(name): Path<String>,
     params: Params,
 ) -> Result<StatusCode, ApiError> {
-    let (height, width) = (size(&params, "h")?, size(&params, "w")?);
+    let (height, width) = (size(&params, "h", "height")?, size(&params, "w", "width")?);
     engine.container_resize(&connection.caller, &name, height, width).await?;
     Ok(StatusCode::OK)
 }
 
 /// One dimension in cells.
-fn size(params: &Params, name: &str) -> Result<u16, ApiError> {
+fn size(params: &Params, name: &str, dimension: &str) -> Result<u16, ApiError> {
     let text = params.text(name).unwrap_or_default();
-    text.parse().map_err(|_| ApiError::invalid(format!("invalid resize {name} {text:?}: invalid syntax")))
+    text.parse()
+        .map_err(|_| ApiError::invalid(format!("invalid resize {dimension} {text:?}: invalid syntax")))
 }
 
 #[cfg(test)]
