@@ -112,7 +112,7 @@ impl Step {
                     .await?;
                 Ok(())
             }
-            Step::Shim => crate::containers::start::destroy_shim(engine, subject).await,
+            Step::Shim => crate::containers::ending::destroy_shim(engine, subject).await,
             Step::Layers => engine.sweep_layers().await,
         }
     }

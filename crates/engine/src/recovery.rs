@@ -16,9 +16,9 @@ use berth_store::containers::{self, ContainerRow, Status};
 use berth_store::{Durability, events, id_ranges, operations};
 
 use crate::containers::actor::Command;
+use crate::containers::ending::{self, Shim};
 use crate::containers::record::Record;
 use crate::containers::registry::Container;
-use crate::containers::start;
 use crate::engine::Inner;
 use crate::supervisor::Connection;
 use crate::{Error, Result};
@@ -70,6 +70,7 @@ async fn restore(engine: Arc<Inner>, record: Record) -> Result<()> {
     let row = record.row.clone();
     if !record.is_running() {
         let removing = row.status == Status::Removing;
+        crate::files::remove_tree(&engine.config.run_dir(&row.id))?;
         let container = crate::containers::launch(&engine, record, None);
         // Docker removes at boot what should have gone when it ended.
         if removing || (row.auto_remove && row.status == Status::Exited) {
@@ -82,11 +83,11 @@ async fn restore(engine: Arc<Inner>, record: Record) -> Result<()> {
     let socket = engine.config.run_dir(&row.id).join(files::SOCKET);
     let connection = match shim {
         Some(shim) => match tokio::time::timeout(RECONNECT, Connection::connect(&socket)).await {
-            Ok(Ok(connection)) => Some(connection),
+            Ok(Ok(connection)) => Some((connection, Shim::Found(shim))),
             // It may have ended between our look and our call.
             outcome => {
                 tracing::warn!(id = row.id, ?outcome, "a shim does not answer");
-                if start::read_exit(&engine, &row.id)?.is_none() {
+                if ending::read_exit(&engine, &row.id)?.is_none() {
                     end(shim).await;
                 }
                 None
@@ -96,15 +97,15 @@ async fn restore(engine: Arc<Inner>, record: Record) -> Result<()> {
     };
     let container = crate::containers::launch(&engine, record, process);
     match connection {
-        Some(connection) => {
+        Some((connection, shim)) => {
             tracing::info!(id = row.id, "container found again");
-            tokio::spawn(start::listen(container, engine, connection, None));
+            tokio::spawn(ending::listen(container, engine, connection, shim));
         }
         None => {
-            let exit = start::read_exit(&engine, &row.id)?;
+            let exit = ending::read_exit(&engine, &row.id)?;
             tracing::info!(id = row.id, ?exit, "container ended while no daemon ran");
             let mut watch = container.watch();
-            if container.inbox.send(Command::Ended(exit)).await.is_ok() {
+            if container.inbox.send(Command::Ended { exit, shim_gone: None }).await.is_ok() {
                 let _ = watch.wait_for(|record| !record.is_running()).await;
             }
         }
@@ -154,7 +155,7 @@ async fn sweep(engine: &Arc<Inner>) -> Result<()> {
         engine.containers.newest_first().into_iter().map(|(container, _)| container.id.clone()).collect();
     for id in strangers(&engine.config.runs(), &known)? {
         tracing::info!(id, "ending what a start without a row left behind");
-        start::destroy_shim(engine, &id).await?;
+        ending::destroy_shim(engine, &id).await?;
     }
     let sweeping = engine.clone();
     tokio::task::spawn_blocking(move || {

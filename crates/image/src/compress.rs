@@ -17,11 +17,16 @@ pub enum Compression {
     Gzip,
     /// RFC 8878, possibly several frames.
     Zstd,
-    /// bzip2.
+    /// bzip2, possibly several streams.
     Bzip2,
-    /// The xz container format.
+    /// The xz container format, possibly several streams.
     Xz,
+    /// A format by this name, which is not read.
+    Unsupported(&'static str),
 }
+
+/// Most memory that an xz stream may ask for, in KiB; the highest standard preset needs a third of it.
+const XZ_MEMORY: u32 = 192 << 10;
 
 /// As many bytes as [`Compression::detect`] looks at.
 const MAGIC_LEN: usize = 10;
@@ -35,6 +40,9 @@ impl Compression {
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => Self::Bzip2,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            [0x04, 0x22, 0x4d, 0x18, ..] => Self::Unsupported("lz4"),
+            [b'L', b'Z', b'I', b'P', 1, ..] => Self::Unsupported("lzip"),
+            [0x1f, 0x9d, ..] => Self::Unsupported("compress (.Z)"),
             _ => Self::None,
         }
     }
@@ -62,8 +70,9 @@ impl<'a> Decompressed<'a> {
             Compression::Zstd => {
                 Box::new(zstd::stream::read::Decoder::with_buffer(source).map_err(Error::Read)?)
             }
-            Compression::Bzip2 => return Err(Error::UnsupportedCompression("bzip2")),
-            Compression::Xz => return Err(Error::UnsupportedCompression("xz")),
+            Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(source)),
+            Compression::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(source, true, XZ_MEMORY)),
+            Compression::Unsupported(name) => return Err(Error::UnsupportedCompression(name)),
         };
         Ok(Self { inner, source_failed })
     }
@@ -160,11 +169,55 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 
+    /// Compresses with the system's program, so that the decoder is not tested against its own family.
+    fn with_program(program: &str, args: &[&str], data: &[u8]) -> Vec<u8> {
+        use std::process::{Command, Stdio};
+        let mut child = Command::new(program)
+            .args(args)
+            .arg("-c")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("{program}: {e}"));
+        let mut stdin = child.stdin.take().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(move || stdin.write_all(data).unwrap());
+            let out = child.wait_with_output().unwrap();
+            assert!(out.status.success());
+            out.stdout
+        })
+    }
+
     #[test]
-    fn formats_that_are_not_built_in_are_named() {
-        let xz = Decompressed::new(&b"\xfd7zXZ\0rest"[..]).err().unwrap();
-        assert_eq!(xz.to_string(), "unsupported compression: xz");
-        let bz = Decompressed::new(&b"BZh91AY&SYrest"[..]).err().unwrap();
-        assert_eq!(bz.to_string(), "unsupported compression: bzip2");
+    fn bzip2_and_xz_are_read_and_damage_in_them_is_noticed() {
+        let data: Vec<u8> = (0..400_000u32).map(|i| (i.wrapping_mul(i) >> 7) as u8).collect();
+        let xz = [&["-6"][..], &["-9", "--check=sha256"], &["-1", "--check=crc32"]];
+        let mut streams: Vec<Vec<u8>> = xz.iter().map(|args| with_program("xz", args, &data)).collect();
+        streams.push(with_program("bzip2", &[], &data));
+        for stream in streams {
+            assert!(undo(&stream).unwrap() == data);
+            assert!(undo(&[&stream[..], &stream].concat()).unwrap() == [&data[..], &data].concat());
+            assert!(undo(&stream[..stream.len() / 2]).is_err());
+            let mut bad = stream.clone();
+            let middle = bad.len() / 2;
+            bad[middle] ^= 0xff;
+            let kind = undo(&bad).unwrap_err().kind();
+            assert!(matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_xz_stream_that_wants_gigabytes_of_memory_is_refused() {
+        let greedy = with_program("xz", &["--lzma2=dict=1GiB"], b"small");
+        let error = undo(&greedy).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+    }
+
+    #[test]
+    fn formats_that_are_not_read_are_named() {
+        for (start, name) in [(&b"\x04\x22\x4d\x18rest"[..], "lz4"), (b"LZIP\x01rest", "lzip")] {
+            let error = Decompressed::new(start).err().unwrap();
+            assert_eq!(error.to_string(), format!("unsupported compression: {name}"));
+        }
     }
 }

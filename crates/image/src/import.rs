@@ -40,7 +40,7 @@ pub struct Imported {
     pub layer: Layer,
 }
 
-/// Makes an image from a tar (plain, gzip or zstd). The changes are checked before the tar is read.
+/// Makes an image from a tar (plain, gzip, zstd, bzip2 or xz). The changes are checked before the tar is read.
 pub fn import(reader: impl Read + Send, layers: &LayerStore, options: &ImportOptions) -> Result<Imported> {
     let mut config = ContainerConfig::default();
     apply_changes(&mut config, &options.changes)?;

@@ -5,7 +5,7 @@
 //! [`Error::kind`] to a status.
 //!
 //! The way in is always the same: bytes of a layer go through [`LayerStore::unpack`], which verifies, extracts
-//! and stores them under the layer's DiffID; [`import`], [`load`] and [`bootstrap`] are three sources of such bytes.
+//! and stores them under the layer's DiffID; [`import()`], [`load()`] and [`bootstrap()`] are three sources of such bytes.
 
 pub mod bootstrap;
 pub mod chain;

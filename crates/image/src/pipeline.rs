@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn errors_of_the_source_arrive_with_their_kind() {
-        let error = run(&b"\xfd7zXZ\0"[..], |_| Ok(())).err().unwrap();
+        let error = run(&b"\x04\x22\x4d\x18"[..], |_| Ok(())).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         let mut gz = flate2::read::GzEncoder::new(&[9u8; 1000][..], flate2::Compression::fast());
         let mut bytes = Vec::new();

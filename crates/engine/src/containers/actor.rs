@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::record::Record;
 use super::registry::Container;
-use super::{lifecycle, start};
+use super::{ending, lifecycle, start};
 use crate::engine::Inner;
 use crate::events::{self, now_ns};
 use crate::operations::Operation;
@@ -94,7 +94,12 @@ pub enum Command {
         attributes: Vec<(&'static str, String)>,
     },
     /// Its shim says it ended, or is gone without a word.
-    Ended(Option<Exit>),
+    Ended {
+        /// How, if the shim could tell.
+        exit: Option<Exit>,
+        /// Closes when the shim's process is gone too.
+        shim_gone: Option<oneshot::Receiver<()>>,
+    },
 }
 
 /// The task's own view.
@@ -105,13 +110,21 @@ pub struct Actor {
     pub(super) process: Option<PidFd>,
     /// Attach streams that wait for the container to start.
     pub(super) waiting: Vec<(Attach, oneshot::Sender<UnixStream>)>,
+    /// Closes when the shim of the last run is gone.
+    shim_gone: Option<oneshot::Receiver<()>>,
 }
 
 /// Puts a container into the registry and starts its actor.
 pub fn launch(engine: &Arc<Inner>, record: Record, process: Option<PidFd>) -> Arc<Container> {
     let (inbox, commands) = mpsc::channel(64);
     let container = Container::new(record, inbox);
-    let actor = Actor { engine: engine.clone(), container: container.clone(), process, waiting: Vec::new() };
+    let actor = Actor {
+        engine: engine.clone(),
+        container: container.clone(),
+        process,
+        waiting: Vec::new(),
+        shim_gone: None,
+    };
     engine.containers.insert(container.clone());
     tokio::spawn(actor.run(commands));
     container
@@ -143,7 +156,10 @@ impl Actor {
                         tracing::error!(id = self.container.id, action, %error, "an event was not recorded");
                     }
                 }
-                Command::Ended(exit) => self.ended(exit).await,
+                Command::Ended { exit, shim_gone } => {
+                    self.shim_gone = shim_gone;
+                    self.ended(exit).await;
+                }
             }
             if self.record().removed {
                 return;
@@ -186,6 +202,17 @@ impl Actor {
                 })
             })
             .await?;
+        Ok(())
+    }
+
+    /// Waits until the last run's shim has given the container's file system up: it must not be mounted twice.
+    pub(super) async fn wait_for_shim(&mut self) -> Result<()> {
+        let Some(gone) = self.shim_gone.take() else { return Ok(()) };
+        let seconds = 30;
+        let late =
+            |_| Error::Deadline { step: "the end of the last run", id: self.container.id.clone(), seconds };
+        // Nothing is ever sent: the channel closes.
+        let _ = tokio::time::timeout(Duration::from_secs(seconds), gone).await.map_err(late)?;
         Ok(())
     }
 
@@ -317,7 +344,7 @@ impl Actor {
         let (exit, error) = match exit {
             Some(exit) => (exit, String::new()),
             None => {
-                start::destroy_remains(&self.engine, &record, self.process.take()).await;
+                ending::destroy_remains(&self.engine, &record, self.process.take()).await;
                 let exit = Exit { code: 137, signal: Some(9), at_ns: now_ns(), oom_killed: false };
                 (
                     exit,
@@ -410,6 +437,7 @@ impl Actor {
         .await?;
         let engine = self.engine.clone();
         let subject = id.clone();
+        self.wait_for_shim().await?;
         let cleared = tokio::task::spawn_blocking(move || super::remove::clear(&engine.config, &subject))
             .await
             .map_err(|e| Error::Host { action: "removing files".into(), source: e.into() })?;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -46,8 +47,8 @@ impl Engine {
         let mut row =
             ContainerRow::new(id.clone(), String::new(), image.id().to_owned(), image_ref, now_ns(), spec);
         row.auto_remove = definition.host_config.auto_remove;
-        let (engine, caller) = (self.0.clone(), caller.clone());
-        super::to_the_end(async move { make(&engine, &caller, name, row).await }).await?;
+        let (engine, caller, layers) = (self.0.clone(), caller.clone(), definition.layers);
+        super::to_the_end(async move { make(&engine, &caller, name, row, layers).await }).await?;
         Ok(CreateResponse { id, warnings })
     }
 }
@@ -151,6 +152,7 @@ async fn make(
     caller: &Caller,
     name: Option<String>,
     mut row: ContainerRow,
+    layers: Vec<String>,
 ) -> Result<()> {
     // While this is held no layer goes away under the new container.
     let _layers_stay = engine.layer_use.read().await;
@@ -164,7 +166,7 @@ async fn make(
         .write(Durability::CrashSafe, move |tx| Box::pin(async move { operations::begin(tx, &begin).await }))
         .await?;
     let made = async {
-        directories(engine, &row.id)?;
+        directories(engine, &row.id, &layers)?;
         for attempt in 0.. {
             row.name = name.clone().unwrap_or_else(|| names::random(attempt));
             write_rebuild(&engine.config, &row)?;
@@ -183,13 +185,24 @@ async fn make(
 }
 
 /// The bundle and the writable layer.
-fn directories(engine: &Inner, id: &str) -> Result<()> {
+fn directories(engine: &Inner, id: &str, layers: &[String]) -> Result<()> {
     files::make_dir(&engine.config.bundle(id), 0o710)?;
     let writable = engine.config.writable(id);
     files::make_dir(&writable, 0o755)?;
-    // The root directory of the container is this one: it looks like the image's.
-    files::make_dir(&writable.join("u"), 0o755)?;
-    files::make_dir(&writable.join("w"), 0o700)
+    files::make_dir(&writable.join("w"), 0o700)?;
+    let upper = writable.join("u");
+    files::make_dir(&upper, 0o755)?;
+    // The root directory of the container is this one, whatever the layers say: it has to look like theirs.
+    for key in layers {
+        if let Some(root) = engine.layers.get(key)?.root {
+            let failed =
+                |source| Error::File { action: "making the root directory", path: upper.clone(), source };
+            std::os::unix::fs::chown(&upper, Some(root.uid), Some(root.gid)).map_err(failed)?;
+            fs::set_permissions(&upper, fs::Permissions::from_mode(root.mode)).map_err(failed)?;
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Writes down, in the bundle, all from which a lost row could be made again.

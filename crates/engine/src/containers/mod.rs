@@ -4,6 +4,7 @@ pub mod actor;
 mod attach;
 mod bundle;
 mod create;
+pub mod ending;
 mod inspect;
 pub mod lifecycle;
 mod list;
@@ -17,7 +18,7 @@ pub mod record;
 pub mod registry;
 pub mod remove;
 mod signal;
-pub mod start;
+mod start;
 mod status;
 mod wait;
 

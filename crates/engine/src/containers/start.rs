@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_linux::process::{PidFd, Process};
-use berth_shim_proto::{Cgroup, Event, Exit, Identity, Launch, Log, Message, Request, Rootfs, Stdio, files};
+use berth_shim_proto::{Event, Launch, Log, Request, Rootfs, Stdio};
 use berth_store::containers::Status;
 use berth_store::id_ranges::IdRangeRow;
 use berth_store::{Durability, containers, id_ranges, operations};
 
-use super::actor::{Actor, Command};
+use super::actor::Actor;
+use super::bundle;
+use super::ending::{Shim, destroy_shim, listen, read_identity};
 use super::record::{Definition, Record};
-use super::{bundle, registry::Container};
 use crate::engine::Inner;
 use crate::ids;
 use crate::operations::Operation;
@@ -43,6 +44,7 @@ pub async fn start(actor: &mut Actor, caller: &Caller) -> Result<()> {
     let definition = &record.definition;
     let valid = spec::stored(definition.config.clone(), definition.host_config.clone(), &engine.host_facts)?;
     check_network(definition)?;
+    actor.wait_for_shim().await?;
     let range = lease(&engine, &record, &valid, caller).await?;
     match launch(actor, &record, valid, range).await {
         Ok((begun, connection, child)) => {
@@ -57,7 +59,7 @@ pub async fn start(actor: &mut Actor, caller: &Caller) -> Result<()> {
             };
             let committed = commit_running(actor, running, range).await;
             // From here on the shim's word must be heard, whatever became of the commit.
-            tokio::spawn(listen(actor.container.clone(), engine.clone(), connection, Some(child)));
+            tokio::spawn(listen(actor.container.clone(), engine.clone(), connection, Shim::Child(child)));
             if let Err(error) = committed {
                 roll_back(actor, range, &error).await;
                 return Err(error);
@@ -122,6 +124,8 @@ async fn launch(
     let log = log(&engine, record, &valid);
     let prepared = bundle::write_blocking(&engine, record, valid, range).await?;
     let run_dir = engine.config.run_dir(&id);
+    // One that a crash left behind would speak of an earlier run.
+    crate::files::remove_tree(&run_dir)?;
     crate::files::make_dir(&run_dir, 0o700)?;
     let (mut connection, mut child) =
         supervisor::spawn(&engine.shim, &id, &engine.config.bundle(&id), &run_dir)?;
@@ -212,25 +216,6 @@ async fn begun(actor: &Actor, created: Option<(i32, u64, Option<PidFd>)>, starte
         shim_start_time: identity.shim_start_time,
         started_ns,
     })
-}
-
-/// What the shim wrote down about itself and its container.
-pub fn read_identity(engine: &Inner, id: &str) -> Result<Identity> {
-    let path = engine.config.run_dir(id).join(files::IDENTITY);
-    let bytes = std::fs::read(&path).map_err(Error::file("reading", &path))?;
-    serde_json::from_slice(&bytes).map_err(|e| Error::file("decoding", &path)(e.into()))
-}
-
-/// How it ended, as the shim wrote it down; `None` while it has not.
-pub fn read_exit(engine: &Inner, id: &str) -> Result<Option<Exit>> {
-    let path = engine.config.run_dir(id).join(files::EXIT);
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::file("decoding", &path)(e.into()))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::file("reading", &path)(error)),
-    }
 }
 
 /// Docker's sentence around the cause; its clients look for the cause in it.
@@ -374,110 +359,4 @@ async fn roll_back(actor: &mut Actor, range: Option<u32>, error: &Error) {
         (Ok(()), None) => {}
         (Err(error), _) => tracing::error!(id, %error, "a failed start was not recorded; boot will"),
     }
-}
-
-/// Waits for the shim's last word and passes it on.
-pub async fn listen(
-    container: Arc<Container>,
-    engine: Arc<Inner>,
-    mut connection: Connection,
-    child: Option<tokio::process::Child>,
-) {
-    let id = container.id.clone();
-    let told = loop {
-        match connection.message().await {
-            Ok(Message::Event { event: Event::Exited(exit) }) => break Some(exit),
-            Ok(other) => tracing::debug!(id, ?other, "from the shim"),
-            Err(failure) => {
-                tracing::debug!(id, %failure, "the shim's connection ended");
-                break None;
-            }
-        }
-    };
-    drop(connection);
-    if let Some(mut child) = child {
-        // Its exit record is complete once it is gone; one that hangs instead of ending is ended.
-        if tokio::time::timeout(Duration::from_secs(10), child.wait()).await.is_err() {
-            tracing::warn!(id, "a shim did not end after its container and is killed");
-            let _ = child.start_kill();
-            let _ = child.wait().await;
-        }
-    }
-    let exit = told.or_else(|| {
-        read_exit(&engine, &id).unwrap_or_else(|error| {
-            tracing::error!(id, %error, "an exit record cannot be read");
-            None
-        })
-    });
-    if container.inbox.send(Command::Ended(exit)).await.is_err() {
-        tracing::debug!(id, "the container is gone already");
-    }
-}
-
-/// Ends whatever lives in a container's control groups and removes them; with the run directory's word also
-/// the shim and the first process.
-pub async fn destroy_shim(engine: &Arc<Inner>, id: &str) -> Result<()> {
-    let processes = match read_identity(engine, id) {
-        Ok(identity) if identity.boot_id == engine.boot_id => {
-            vec![(identity.shim_pid, identity.shim_start_time), (identity.pid, identity.start_time)]
-        }
-        _ => supervisor::find_unidentified(&engine.config.run_dir(id))?,
-    };
-    let (engine, id) = (engine.clone(), id.to_owned());
-    tokio::task::spawn_blocking(move || {
-        for (pid, start_time) in processes {
-            kill_and_wait(pid, start_time)?;
-        }
-        remove_cgroups(&engine, &id)?;
-        crate::files::remove_tree(&engine.config.run_dir(&id))
-    })
-    .await
-    .map_err(|e| Error::Host { action: "ending a container".into(), source: e.into() })?
-}
-
-/// A shim died and left its container alone: end that too.
-pub async fn destroy_remains(engine: &Arc<Inner>, record: &Record, process: Option<PidFd>) {
-    let id = record.id();
-    tracing::warn!(id, "a shim is gone without a word; its container is ended");
-    if let Some(process) = process {
-        let ended = tokio::task::spawn_blocking(move || {
-            process.signal(9)?;
-            process.wait_exit(Some(Duration::from_secs(10)))
-        });
-        match ended.await {
-            Ok(Ok(true)) => {}
-            other => tracing::error!(id, ?other, "the container's process does not end"),
-        }
-    }
-    if let Err(error) = destroy_shim(engine, id).await {
-        tracing::error!(id, %error, "remains of a container were left behind");
-    }
-}
-
-fn kill_and_wait(pid: i32, start_time: u64) -> Result<()> {
-    let host =
-        |e: berth_linux::Error| Error::Host { action: format!("ending process {pid}"), source: e.into() };
-    if let Some(process) = Process::open(pid, start_time).map_err(host)? {
-        process.signal(9).map_err(host)?;
-        if !process.wait_exit(Some(Duration::from_secs(10))).map_err(host)? {
-            return Err(Error::Host {
-                action: format!("ending process {pid}"),
-                source: std::io::ErrorKind::TimedOut.into(),
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Kills what is left in a container's control groups and removes them.
-fn remove_cgroups(engine: &Inner, id: &str) -> Result<()> {
-    for Cgroup { path, .. } in engine.cgroups_of(id) {
-        let host = |e: berth_linux::Error| Error::Host {
-            action: "removing a control group".into(),
-            source: e.into(),
-        };
-        berth_linux::cgroup::kill_all(&path).map_err(host)?;
-        berth_linux::cgroup::remove(&path).map_err(host)?;
-    }
-    Ok(())
 }

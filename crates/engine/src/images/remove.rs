@@ -238,9 +238,17 @@ impl Inner {
     pub async fn sweep_layers(self: &Arc<Self>) -> Result<()> {
         delete_unused_layers(self).await?;
         let rows = layers::all(&mut self.store.read().await?).await?;
+        let known = images::all(&mut self.store.read().await?).await?;
         let engine = self.clone();
         tokio::task::spawn_blocking(move || {
             engine.layers.sweep_tmp()?;
+            engine.image_blobs.sweep()?;
+            for id in engine.image_blobs.list()? {
+                if !known.iter().any(|image| image.row.id == id.to_string()) {
+                    tracing::info!(%id, "sweeping the configuration of an image without a row");
+                    engine.image_blobs.remove(&id)?;
+                }
+            }
             let listing = engine.layers.list()?;
             for error in listing.broken {
                 tracing::error!(%error, "a layer is damaged");

@@ -21,7 +21,8 @@ use crate::reference::Reference;
 use crate::store::{Layer, LayerStore};
 
 /// Where Debian's `busybox-static` and its relatives put the binary.
-pub const CANDIDATES: [&str; 4] = ["/usr/bin/busybox", "/bin/busybox", "/usr/bin/busybox-static", "/bin/busybox-static"];
+pub const CANDIDATES: [&str; 4] =
+    ["/usr/bin/busybox", "/bin/busybox", "/usr/bin/busybox-static", "/bin/busybox-static"];
 
 /// The image's name.
 pub const NAME: &str = "busybox:latest";
@@ -139,7 +140,10 @@ fn applets(path: &Path) -> Result<Vec<String>> {
     applets.sort();
     applets.dedup();
     let is_name = |a: &String| {
-        !a.is_empty() && a.len() < 64 && !a.starts_with('.') && a.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
+        !a.is_empty()
+            && a.len() < 64
+            && !a.starts_with('.')
+            && a.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
     };
     if !output.status.success() || !applets.iter().all(is_name) || !applets.iter().any(|a| a == "sh") {
         return Err(bad(path, "it is not busybox (it does not list its applets)"));
@@ -148,9 +152,7 @@ fn applets(path: &Path) -> Result<Vec<String>> {
 }
 
 fn created(path: &Path) -> Result<String> {
-    let modified = fs::metadata(path)
-        .and_then(|m| m.modified())
-        .map_err(|e| Error::io("stat", path, e))?;
+    let modified = fs::metadata(path).and_then(|m| m.modified()).map_err(|e| Error::io("stat", path, e))?;
     let seconds = OffsetDateTime::from(modified).unix_timestamp();
     timestamp(OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH))
 }

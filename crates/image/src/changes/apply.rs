@@ -50,8 +50,8 @@ impl Instruction {
             Ok(args)
         };
         Ok(match line.name.as_str() {
-            "cmd" => Self::Cmd(Command::parse(&line.rest)),
-            "entrypoint" => Self::Entrypoint(Command::parse(&line.rest)),
+            "cmd" => Self::Cmd(Command::parse(line, &line.rest)?),
+            "entrypoint" => Self::Entrypoint(Command::parse(line, &line.rest)?),
             "env" => Self::Env(pairs(line)?),
             "label" => Self::Label(pairs(line)?),
             "expose" => Self::Expose(some(line.rest.split_whitespace().map(str::to_owned).collect())?),
@@ -60,7 +60,7 @@ impl Instruction {
             "stopsignal" => Self::StopSignal(one()?),
             "user" => Self::User(one()?),
             "volume" => {
-                let volumes = some(match Command::parse(&line.rest) {
+                let volumes = some(match Command::parse(line, &line.rest)? {
                     Command::List(list) => list,
                     Command::Shell(text) => text.split_whitespace().map(str::to_owned).collect(),
                 })?;
@@ -84,8 +84,8 @@ impl Instruction {
                 *cmd_given = true;
             }
             Self::Entrypoint(command) => {
-                let args = command.into_args(config);
-                config.entrypoint = (!args.is_empty()).then_some(args);
+                // An empty one takes an inherited one back.
+                config.entrypoint = (!command.is_empty()).then(|| command.into_args(config));
                 if !*cmd_given {
                     config.cmd = None;
                 }
@@ -100,7 +100,11 @@ impl Instruction {
             Self::Expose(specs) => {
                 let exposed = config.exposed_ports.get_or_insert_default();
                 for spec in specs {
-                    exposed.extend(ports::parse(&value(&spec)?)?);
+                    let spec = value(&spec)?;
+                    // A variable may be unset.
+                    if !spec.is_empty() {
+                        exposed.extend(ports::parse(&spec)?);
+                    }
                 }
             }
             Self::Healthcheck(mut check, command) => {
@@ -143,25 +147,33 @@ impl Instruction {
 }
 
 impl Command {
-    /// A JSON list of strings, or else text.
-    pub(super) fn parse(rest: &str) -> Self {
+    /// A JSON list of strings (what follows it is ignored), or else text.
+    fn parse(line: &Line, rest: &str) -> Result<Self, ChangeError> {
         let rest = rest.trim();
-        if rest.starts_with('[')
-            && let Ok(list) = serde_json::from_str(rest)
-        {
-            return Self::List(list);
+        let first = serde_json::Deserializer::from_str(rest).into_iter::<Vec<serde_json::Value>>().next();
+        let Some(Ok(list)) = first.filter(|_| rest.starts_with('[')) else {
+            return Ok(Self::Shell(rest.to_owned()));
+        };
+        let strings: Option<Vec<String>> = list.iter().map(|v| v.as_str().map(str::to_owned)).collect();
+        strings.map(Self::List).ok_or_else(|| {
+            line.error("when using JSON array syntax, arrays must be comprised of strings only")
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::List(list) => list.is_empty(),
+            Self::Shell(text) => text.is_empty(),
         }
-        Self::Shell(rest.to_owned())
     }
 
     fn into_args(self, config: &ContainerConfig) -> Vec<String> {
         match self {
             Self::List(list) => list,
-            Self::Shell(text) if text.is_empty() => Vec::new(),
             Self::Shell(text) => {
                 let shell = config.shell.clone().filter(|s| !s.is_empty());
                 let mut args = shell.unwrap_or_else(|| DEFAULT_SHELL.map(str::to_owned).to_vec());
-                args.push(text);
+                args.extend((!text.is_empty()).then_some(text));
                 args
             }
         }
@@ -179,7 +191,9 @@ fn pairs(line: &Line) -> Result<Vec<(String, String)>, ChangeError> {
         let mut pairs = Vec::with_capacity(words.len());
         for word in &words {
             let (name, value) = word.split_once('=').ok_or_else(|| {
-                line.error(format!("Syntax error - can't find = in {word:?}. Must be of the form: name=value"))
+                line.error(format!(
+                    "Syntax error - can't find = in {word:?}. Must be of the form: name=value"
+                ))
             })?;
             pairs.push((name.to_owned(), value.to_owned()));
         }
@@ -230,7 +244,14 @@ fn healthcheck(line: &Line) -> Result<Instruction, ChangeError> {
         other => return Err(line.error(format!("Unknown type {other:?} in HEALTHCHECK (try CMD)"))),
     }
     for flag in &line.flags {
-        let (name, text) = flag.trim_start_matches("--").split_once('=').unwrap_or((flag, ""));
+        let flag = flag.strip_prefix("--").unwrap_or(flag);
+        let (name, text) = flag.split_once('=').unwrap_or((flag, ""));
+        if !matches!(name, "interval" | "timeout" | "start-period" | "start-interval" | "retries") {
+            return Err(line.error(format!("Unknown flag: {name}")));
+        }
+        if !flag.contains('=') {
+            return Err(line.error(format!("Missing a value on flag: {name}")));
+        }
         let time = || {
             let nanos = duration::parse(text)
                 .ok_or_else(|| line.error(format!("time: invalid duration {text:?}")))?;
@@ -244,40 +265,34 @@ fn healthcheck(line: &Line) -> Result<Instruction, ChangeError> {
             "timeout" => check.timeout = time()?,
             "start-period" => check.start_period = time()?,
             "start-interval" => check.start_interval = time()?,
-            "retries" => {
-                check.retries = text
-                    .parse::<i32>()
-                    .ok()
-                    .filter(|n| *n >= 0)
-                    .map(i64::from)
-                    .ok_or_else(|| line.error(format!("--retries cannot be {text:?}")))?;
+            _ => {
+                let retries: i32 = text
+                    .parse()
+                    .map_err(|_| line.error(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")))?;
+                if retries < 0 {
+                    return Err(line.error(format!("--retries must be at least 1 (not {retries})")));
+                }
+                check.retries = i64::from(retries);
             }
-            _ => return Err(line.error(format!("Unknown flag: {}", name.trim_start_matches("--")))),
         }
     }
-    let command = Command::parse(rest);
-    let empty = match &command {
-        Command::List(list) => list.is_empty(),
-        Command::Shell(text) => text.is_empty(),
-    };
-    if empty {
+    let command = Command::parse(line, rest)?;
+    if command.is_empty() {
         return Err(line.error("Missing command after HEALTHCHECK CMD"));
     }
     Ok(Instruction::Healthcheck(check, Some(command)))
 }
 
-/// A working directory relative to the present one, cleaned by the letter.
+/// An absolute directory as it was written, or one relative to the present one, cleaned by the letter.
 fn resolve(current: &str, requested: &str) -> Result<String, ChangeError> {
     if requested.is_empty() {
         return Err(ChangeError::Value("cannot normalize nothing".into()));
     }
-    let full = if requested.starts_with('/') {
-        requested.to_owned()
-    } else {
-        format!("{current}/{requested}")
-    };
+    if requested.starts_with('/') {
+        return Ok(requested.to_owned());
+    }
     let mut parts: Vec<&str> = Vec::new();
-    for part in full.split('/') {
+    for part in current.split('/').chain(requested.split('/')) {
         match part {
             "" | "." => {}
             ".." => drop(parts.pop()),

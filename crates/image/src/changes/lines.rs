@@ -37,13 +37,7 @@ impl Line {
                 rest = after.trim_start();
             }
         }
-        Self {
-            number,
-            name: name.to_lowercase(),
-            flags,
-            rest: rest.to_owned(),
-            original: text.to_owned(),
-        }
+        Self { number, name: name.to_lowercase(), flags, rest: rest.to_owned(), original: text.to_owned() }
     }
 }
 
@@ -53,14 +47,14 @@ pub(super) fn instructions(text: &str) -> Result<Vec<Line>, ChangeError> {
     let mut joined = String::new();
     let mut start = 0;
     for (i, line) in text.lines().enumerate() {
-        let line = line.trim_start();
         // Comments may stand between continued lines; so may empty lines.
-        if line.starts_with('#') || (line.trim().is_empty() && !joined.is_empty()) {
+        if line.trim_start().starts_with('#') || (line.trim().is_empty() && !joined.is_empty()) {
             continue;
         }
         if joined.is_empty() {
             start = i + 1;
         }
+        // What indents a continued line belongs to it.
         if let Some(continued) = line.trim_end().strip_suffix('\\') {
             joined.push_str(continued);
             continue;
@@ -85,7 +79,7 @@ mod tests {
     fn lines_are_joined_and_comments_dropped() {
         let lines = instructions("# c\nENV A=1 \\\n# inside\n  B=2\n\ncmd [\"a\"]\nUSER x \\").unwrap();
         let got: Vec<_> = lines.iter().map(|l| (l.number, l.name.as_str(), l.rest.as_str())).collect();
-        assert_eq!(got, [(2, "env", "A=1 B=2"), (6, "cmd", "[\"a\"]"), (7, "user", "x")]);
+        assert_eq!(got, [(2, "env", "A=1   B=2"), (6, "cmd", "[\"a\"]"), (7, "user", "x")]);
         assert_eq!(instructions("# only\n"), Err(ChangeError::Empty));
     }
 

@@ -19,9 +19,9 @@ use crate::config::ContainerConfig;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
     /// The text does not have the instruction's form.
-    #[error("dockerfile parse error line {line}: {reason}")]
+    #[error("{reason}")]
     Parse {
-        /// Number of the line, from 1, over all changes.
+        /// Number of the line, from 1, over all changes. Docker's message does not show it.
         line: usize,
         /// What is wrong.
         reason: String,

@@ -63,7 +63,11 @@ impl Reader<'_> {
                     match self.chars.next() {
                         Some('\'') => break,
                         Some(c) => out.push(c),
-                        None => return Err(self.error("unexpected end of statement while looking for matching single-quote")),
+                        None => {
+                            return Err(self.error(
+                                "unexpected end of statement while looking for matching single-quote",
+                            ));
+                        }
                     }
                 },
                 '"' => self.double_quoted(&mut out)?,
@@ -94,7 +98,9 @@ impl Reader<'_> {
                 },
                 Some(c) => out.push(c),
                 None => {
-                    return Err(self.error("unexpected end of statement while looking for matching double-quote"));
+                    return Err(
+                        self.error("unexpected end of statement while looking for matching double-quote")
+                    );
                 }
             }
         }
@@ -114,6 +120,7 @@ impl Reader<'_> {
         let (colon, operator) = match self.chars.next() {
             Some('}') => return Ok(set.unwrap_or_default()),
             Some(':') => (true, self.chars.next()),
+            None => return Err(self.error("missing ':' in substitution")),
             other => (false, other),
         };
         let alternative = self.until(Some('}'))?;
@@ -123,17 +130,21 @@ impl Reader<'_> {
             Some('+') => Ok(present.map_or_else(String::new, |_| alternative)),
             Some('?') => match present {
                 Some(value) => Ok(value),
-                None if alternative.is_empty() => Err(self.error(&format!("{name}: is not allowed to be unset"))),
+                None if alternative.is_empty() => {
+                    Err(self.error(&format!("{name}: is not allowed to be unset")))
+                }
                 None => Err(self.error(&format!("{name}: {alternative}"))),
             },
-            _ => Err(self.error("unsupported modifier in substitution")),
+            Some(other) => Err(self.error(&format!("unsupported modifier ({other}) in substitution"))),
+            None => Err(self.error("missing ':' in substitution")),
         }
     }
 
     fn name(&mut self) -> String {
         let mut name = String::new();
-        if let Some(digit) = self.chars.next_if(char::is_ascii_digit) {
-            name.push(digit);
+        // Positional and special parameters have one character, and no value here.
+        if let Some(special) = self.chars.next_if(|c| c.is_ascii_digit() || "@*#?-$!".contains(*c)) {
+            name.push(special);
             return name;
         }
         while let Some(c) = self.chars.next_if(|c| c.is_ascii_alphanumeric() || *c == '_') {
@@ -175,6 +186,7 @@ mod tests {
             (r#""\n\"\$""#, r#"\n"$"#),
             ("$", "$"),
             ("$1", ""),
+            ("$$x", "x"),
         ];
         for (word, want) in cases {
             assert_eq!(value(word, &env).unwrap(), want, "{word}");

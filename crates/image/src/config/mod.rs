@@ -189,7 +189,10 @@ impl ImageConfig {
         }
         let config: Self = serde_json::from_slice(bytes).map_err(invalid)?;
         if config.rootfs.kind != "layers" {
-            return Err(Error::InvalidConfig(format!("rootfs type {:?} is not supported", config.rootfs.kind)));
+            return Err(Error::InvalidConfig(format!(
+                "rootfs type {:?} is not supported",
+                config.rootfs.kind
+            )));
         }
         let times = config.history.iter().map(|h| &h.created).chain([&config.created]);
         for time in times.flatten() {

@@ -41,8 +41,9 @@ impl ImageStore {
     /// The exact bytes of a configuration, checked against its ID.
     pub fn read(&self, id: &Digest) -> Result<Vec<u8>> {
         let path = self.path(id);
-        let bytes = fs::read(&path)
-            .map_err(|e| if is_absent(&e) { Error::ImageNotFound(*id) } else { Error::io("read", &path, e) })?;
+        let bytes = fs::read(&path).map_err(|e| {
+            if is_absent(&e) { Error::ImageNotFound(*id) } else { Error::io("read", &path, e) }
+        })?;
         let actual = Digest::of(&bytes);
         if actual != *id {
             let reason = format!("its content has the digest {actual}");

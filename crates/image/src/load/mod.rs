@@ -2,7 +2,7 @@
 //!
 //! Two layouts are read: Docker's (`manifest.json`) and the OCI image layout (`index.json`); an archive that has both
 //! is read as Docker's. The archive is first spooled to disk, because its parts come in any order; nothing in it
-//! decides about a path on this host (see [`spool`]).
+//! decides about a path on this host (see the `spool` module).
 
 mod docker;
 mod oci;
@@ -37,7 +37,7 @@ pub struct LoadedImage {
     pub tags: Vec<Reference>,
 }
 
-/// Loads all images of an archive (plain, gzip or zstd), in the archive's order.
+/// Loads all images of an archive (plain, gzip, zstd, bzip2 or xz), in the archive's order.
 ///
 /// # Errors
 /// [`Error::InvalidArchive`] and [`Error::InvalidConfig`] say what is wrong with an archive,

@@ -97,10 +97,7 @@ pub(super) fn load(loader: &mut Loader<'_>) -> Result<()> {
         walk.descriptor(&descriptor, tags, 0)?;
     }
     if loader.images.is_empty() {
-        return Err(Error::InvalidArchive(format!(
-            "it has no image for linux/{}",
-            host_architecture().0
-        )));
+        return Err(Error::InvalidArchive(format!("it has no image for linux/{}", host_architecture().0)));
     }
     Ok(())
 }
@@ -125,7 +122,9 @@ impl Walk<'_, '_> {
         match (document.manifests, document.config) {
             (Some(manifests), _) => self.index(&manifests, &tags, depth),
             (None, Some(config)) => self.manifest(&config, &document.layers.unwrap_or_default(), tags),
-            (None, None) => Err(Error::InvalidArchive(format!("{digest} is neither a manifest nor an index"))),
+            (None, None) => {
+                Err(Error::InvalidArchive(format!("{digest} is neither a manifest nor an index")))
+            }
         }
     }
 
@@ -150,7 +149,8 @@ impl Walk<'_, '_> {
         let kind = config.media_type.as_str();
         if !matches!(
             kind,
-            "" | "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json"
+            "" | "application/vnd.oci.image.config.v1+json"
+                | "application/vnd.docker.container.image.v1+json"
         ) {
             return Err(Error::InvalidArchive(format!("it is not an image but an artifact of type {kind}")));
         }

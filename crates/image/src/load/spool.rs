@@ -65,7 +65,8 @@ impl Spool {
                     Kind::HardLink => Part::Link { target: clean(&link) },
                     Kind::Symlink if link.starts_with('/') => Part::Link { target: clean(&link) },
                     Kind::Symlink => {
-                        let parent = name.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
+                        let parent =
+                            name.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
                         Part::Link { target: clean(&format!("{parent}/{link}")) }
                     }
                     _ => continue,
@@ -103,7 +104,9 @@ impl Spool {
         let mut name = clean(name);
         for _ in 0..MAX_LINKS {
             match self.parts.get(&name)? {
-                Part::File { number, size } => return Some((self.dir.path().join(number.to_string()), *size)),
+                Part::File { number, size } => {
+                    return Some((self.dir.path().join(number.to_string()), *size));
+                }
                 Part::Link { target } => name.clone_from(target),
             }
         }

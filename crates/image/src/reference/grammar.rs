@@ -93,14 +93,17 @@ mod tests {
         for ok in ["a", "a1", "a.b", "a_b", "a__b", "a-b", "a----b", "0", "a.b_c__d-e"] {
             assert!(is_component(ok), "{ok}");
         }
-        for bad in ["", "A", "a___b", "a..b", "a._b", "-a", "a-", ".a", "a.", "_a", "a b", "a\u{e9}", "a-_b"] {
+        for bad in ["", "A", "a___b", "a..b", "a._b", "-a", "a-", ".a", "a.", "_a", "a b", "a\u{e9}", "a-_b"]
+        {
             assert!(!is_component(bad), "{bad}");
         }
     }
 
     #[test]
     fn domains_are_hosts_with_an_optional_port() {
-        for ok in ["localhost", "a.b", "a:1", "UPPER", "1.2.3.4:5000", "[::1]", "[2001:db8::1]:5000", "a--b.c"] {
+        for ok in
+            ["localhost", "a.b", "a:1", "UPPER", "1.2.3.4:5000", "[::1]", "[2001:db8::1]:5000", "a--b.c"]
+        {
             assert!(is_domain(ok), "{ok}");
         }
         for bad in ["", "a:", "a:x", ".a", "a.", "-a", "a-", "a_b", "[]", "[::1", "[::1]x", "[g]", "a:1:2"] {

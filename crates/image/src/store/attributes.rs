@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::tarfmt::{Entry, Kind, Time, Xattr};
 
 /// Attributes that mean something to the host's overlayfs or security modules and are not an image's to set.
-const NOT_FOR_IMAGES: [&[u8]; 4] = [b"trusted.overlay.", b"security.selinux", b"security.ima", b"security.evm"];
+const NOT_FOR_IMAGES: [&[u8]; 4] =
+    [b"trusted.overlay.", b"security.selinux", b"security.ima", b"security.evm"];
 
 /// Sets everything on an opened file or directory, times excepted for directories (they change while the directory
 /// fills).

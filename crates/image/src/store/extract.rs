@@ -119,8 +119,7 @@ impl<R: BufRead> Extraction<R> {
         }
         let root = self.tree.root().clone();
         apply_to_fd(&root.fd, b"", entry)?;
-        self.found.root =
-            Some(RootAttributes { mode: entry.mode, uid: entry.uid, gid: entry.gid });
+        self.found.root = Some(RootAttributes { mode: entry.mode, uid: entry.uid, gid: entry.gid });
         self.note_owner(entry);
         self.remember_times(&root, entry)
     }
@@ -128,9 +127,8 @@ impl<R: BufRead> Extraction<R> {
     fn file(&mut self, parent: &Directory, name: &[u8], entry: &Entry, data: &FileData) -> Result<()> {
         let real = names::join(&parent.real, name);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = self.make(parent, name, |parent| {
-            rustix::fs::openat(parent, name, flags, Mode::RUSR | Mode::WUSR)
-        })?;
+        let fd = self
+            .make(parent, name, |parent| rustix::fs::openat(parent, name, flags, Mode::RUSR | Mode::WUSR))?;
         self.tar.sink().file(&real, &data.extents)?;
         let failed = |op, e: Errno| Error::io(op, bytes_to_path(&real), e);
         let plain = matches!(data.extents.as_slice(), [one] if one.offset == 0 && one.len == entry.size);
@@ -187,7 +185,8 @@ impl<R: BufRead> Extraction<R> {
 
     fn hard_link(&mut self, parent: &Directory, name: &[u8], entry: &Entry) -> Result<()> {
         let target_name = String::from_utf8_lossy(&entry.link).into_owned();
-        let missing = || Error::entry(&entry.name, format!("hard link target {target_name:?} does not exist"));
+        let missing =
+            || Error::entry(&entry.name, format!("hard link target {target_name:?} does not exist"));
         let target = clean(&entry.link)
             .map_err(|_| Error::entry(&entry.name, format!("hard link target {target_name:?} is invalid")))?;
         let (target_parent, target) = names::split(&target);

@@ -179,7 +179,9 @@ mod tests {
         // base32 of SHA-256("") starts 4OYMIQUY7QOBJGX36TEJS35ZEQT24QPEMSNZGTFESWMRW6CSXBKQ====
         assert_eq!(key_of(&Digest::of("")), "4oymiquy7qobjgx36tejs35zeq");
         assert!(is_key("4oymiquy7qobjgx36tejs35zeq"));
-        assert!(!is_key("../oymiquy7qobjgx36tejs35z") && !is_key("") && !is_key("4OYMIQUY7QOBJGX36TEJS35ZEQ"));
+        assert!(
+            !is_key("../oymiquy7qobjgx36tejs35z") && !is_key("") && !is_key("4OYMIQUY7QOBJGX36TEJS35ZEQ")
+        );
     }
 
     #[test]

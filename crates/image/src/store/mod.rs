@@ -76,7 +76,7 @@ impl LayerStore {
         Ok(this)
     }
 
-    /// Unpacks a layer from its tar, which may be compressed with gzip or zstd.
+    /// Unpacks a layer from its tar, which may be compressed with gzip, zstd, bzip2 or xz.
     ///
     /// The stream is read to its end. On success the layer is on disk, or was there already; on failure nothing is
     /// left. The result keeps the layer from being removed for as long as it lives: drop it after recording who uses
@@ -168,7 +168,11 @@ impl LayerStore {
         let path = self.json(key);
         let corrupt = |reason: String| Error::Corrupt { what: format!("layer {key}"), reason };
         let bytes = fs::read(&path).map_err(|e| {
-            if is_absent(&e) { corrupt("its description is missing".into()) } else { Error::io("read", &path, e) }
+            if is_absent(&e) {
+                corrupt("its description is missing".into())
+            } else {
+                Error::io("read", &path, e)
+            }
         })?;
         let file: LayerFile = serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))?;
         let layer = file.into_layer().map_err(corrupt)?;

@@ -62,7 +62,8 @@ impl LayerTar {
             None => return Ok(false),
             Some(Record::Raw(bytes)) => Part::Raw { bytes, position: 0 },
             Some(Record::File { path, extents }) => {
-                let fd = open_real(&self.tree, &path, OFlags::RDONLY).map_err(|e| damaged(&path, &e.to_string()))?;
+                let fd = open_real(&self.tree, &path, OFlags::RDONLY)
+                    .map_err(|e| damaged(&path, &e.to_string()))?;
                 let file = File::from(fd);
                 Part::File { file, path, extents: extents.into_iter(), now: Extent { offset: 0, len: 0 } }
             }

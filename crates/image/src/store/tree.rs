@@ -63,8 +63,9 @@ impl Tree {
     /// Fills the empty directory `root`; `graveyard` is a directory on the same file system that takes what later
     /// entries replace.
     pub(super) fn new(root: &Path, graveyard: &Path) -> Result<Self> {
-        let open =
-            |path: &Path| rustix::fs::open(path, DIRECTORY, Mode::empty()).map_err(|e| Error::io("open", path, e));
+        let open = |path: &Path| {
+            rustix::fs::open(path, DIRECTORY, Mode::empty()).map_err(|e| Error::io("open", path, e))
+        };
         let fd = open(root)?;
         let root_path = path_of(&fd).map_err(|e| Error::io("resolve", root, e))?;
         Ok(Self {
@@ -139,7 +140,9 @@ impl Tree {
                     .map_err(|e| failed("replace", e))?;
                 self.buried.push(Buried { real, files, slot });
             }
-            _ => rustix::fs::unlinkat(&*parent.fd, name, AtFlags::empty()).map_err(|e| failed("replace", e))?,
+            _ => {
+                rustix::fs::unlinkat(&*parent.fd, name, AtFlags::empty()).map_err(|e| failed("replace", e))?
+            }
         }
         Ok(is_whiteout(&stat))
     }
@@ -164,7 +167,8 @@ impl Tree {
         }
         let failed = |op, e: Errno| Error::io(op, bytes_to_path(&real), e);
         rustix::fs::mkdirat(&*here.fd, name, Mode::RWXU).map_err(|e| failed("create directory", e))?;
-        let fd = rustix::fs::openat(&*here.fd, name, DIRECTORY, Mode::empty()).map_err(|e| failed("open", e))?;
+        let fd =
+            rustix::fs::openat(&*here.fd, name, DIRECTORY, Mode::empty()).map_err(|e| failed("open", e))?;
         // The parent may hand down its group.
         rustix::fs::fchown(&fd, Some(rustix::fs::Uid::ROOT), Some(rustix::fs::Gid::ROOT))
             .map_err(|e| failed("chown", e))?;

@@ -2,10 +2,10 @@
 
 use tar::{EntryType, Header};
 
+use super::BLOCK;
 use super::numbers::{numeric, unsigned};
 use super::pax::Pax;
 use super::sparse::Layout;
-use super::BLOCK;
 use crate::error::{Error, Result};
 
 /// A point in time; `nanos` counts forward, so times before 1970 have negative seconds.

@@ -10,10 +10,10 @@ mod pax;
 mod reader;
 mod sparse;
 
+pub(crate) use header::Xattr;
 pub(crate) use header::{Entry, Kind, Time};
 pub(crate) use reader::{FileData, RawSink, TarReader};
 pub(crate) use sparse::Extent;
-pub(crate) use header::Xattr;
 
 /// Size of a tar block.
 pub(crate) const BLOCK: usize = 512;

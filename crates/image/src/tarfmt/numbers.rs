@@ -79,7 +79,8 @@ mod tests {
     #[test]
     fn decimals_are_digits_only() {
         assert_eq!(decimal(b"12", "x").unwrap(), 12);
-        for bad in [&b""[..], b"-1", b"+1", b"1.5", b" 1", b"9223372036854775808", b"99999999999999999999999"] {
+        for bad in [&b""[..], b"-1", b"+1", b"1.5", b" 1", b"9223372036854775808", b"99999999999999999999999"]
+        {
             assert!(decimal(bad, "x").is_err());
         }
     }

@@ -161,9 +161,16 @@ mod tests {
 
     #[test]
     fn malformed_records_are_refused() {
-        for bad in
-            ["x", "5 a=b", "6 a=b\n\n9", "0 a=b\n", "99 a=b\n", "4 =\n", "5 ab\n", "99999999999999999999 a=b\n"]
-        {
+        for bad in [
+            "x",
+            "5 a=b",
+            "6 a=b\n\n9",
+            "0 a=b\n",
+            "99 a=b\n",
+            "4 =\n",
+            "5 ab\n",
+            "99999999999999999999 a=b\n",
+        ] {
             assert!(Pax::parse(bad.as_bytes()).is_err(), "{bad:?}");
         }
         assert!(Pax::parse(&rec("path", b"a\0b")).is_err());

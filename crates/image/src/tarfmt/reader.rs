@@ -223,7 +223,11 @@ impl<R: BufRead, S: RawSink> TarReader<R, S> {
 /// The current entry's data as a reader, for entries that are small or go to one place.
 impl<R: BufRead, S: RawSink> TarReader<R, S> {
     /// Copies all of the current entry's data to `out`; returns the number of bytes.
-    pub(crate) fn copy_data(&mut self, out: &mut impl Write, failed: impl Fn(io::Error) -> Error) -> Result<u64> {
+    pub(crate) fn copy_data(
+        &mut self,
+        out: &mut impl Write,
+        failed: impl Fn(io::Error) -> Error,
+    ) -> Result<u64> {
         let len = self.remaining;
         self.read_data(len, |piece| out.write_all(piece).map_err(&failed))?;
         Ok(len)

@@ -1,12 +1,10 @@
 //! Archives made to do harm: nothing leaves the layer, nothing is left behind, and the error says what was wrong.
 
-
-
 use std::fs;
 use std::io::{self, Read};
 
-use berth_image::{Error, ErrorKind, ImportOptions, import, load};
 use crate::common::*;
+use berth_image::{Error, ErrorKind, ImportOptions, import, load};
 
 /// Unpacks, expecting a refusal; nothing may be visible afterwards.
 fn refused(root: &Root, tar: &[u8]) -> String {
@@ -68,14 +66,12 @@ fn attributes_of_a_link_never_reach_its_target() {
     let victim = root.dir.path().join("victim");
     fs::write(&victim, "").unwrap();
     let before = stat(&victim);
-    root.unpack_exact(&tar(&[
-        symlink("l", victim.to_str().unwrap())
-            .mode(0o4777)
-            .owner(1234, 1234)
-            .mtime(42)
-            .pax("SCHILY.xattr.user.evil", "x")
-            .pax("SCHILY.xattr.trusted.evil", "x"),
-    ]));
+    root.unpack_exact(&tar(&[symlink("l", victim.to_str().unwrap())
+        .mode(0o4777)
+        .owner(1234, 1234)
+        .mtime(42)
+        .pax("SCHILY.xattr.user.evil", "x")
+        .pax("SCHILY.xattr.trusted.evil", "x")]));
     let after = stat(&victim);
     assert_eq!(
         (before.st_mode, before.st_uid, before.st_mtime, before.st_ctime),
@@ -142,7 +138,8 @@ fn paths_cannot_grow_beyond_the_limit_through_links() {
     let root = root();
     // Each name is short, but each link leads a level deeper.
     let deep = "d/".repeat(1000);
-    let mut entries = vec![dir(&deep), symlink("l", &deep), dir(format!("l/{deep}")), symlink("m", format!("l/{deep}"))];
+    let mut entries =
+        vec![dir(&deep), symlink("l", &deep), dir(format!("l/{deep}")), symlink("m", format!("l/{deep}"))];
     entries.push(file(format!("m/{}", "d/".repeat(500)), "x"));
     let message = refused(&root, &tar(&entries));
     assert!(message.contains("too long"), "{message}");
@@ -214,7 +211,8 @@ fn bombs_in_the_metadata_are_refused_early() {
     }
     // A sparse file with more extents than anybody has.
     let map: String = (0..300_000).map(|i| format!("{},1,", i * 2)).collect();
-    let sparse = file("s", "").pax("GNU.sparse.numblocks", "1").pax("GNU.sparse.size", "9").pax("GNU.sparse.map", map);
+    let sparse =
+        file("s", "").pax("GNU.sparse.numblocks", "1").pax("GNU.sparse.size", "9").pax("GNU.sparse.map", map);
     let message = refused(&root, &tar(&[sparse]));
     assert!(message.contains("too large") || message.contains("too many extents"), "{message}");
     // A sparse file larger than any file can be.

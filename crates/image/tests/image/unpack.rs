@@ -1,13 +1,11 @@
 //! What a layer's tar says is what is on disk afterwards.
 
-
-
 use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 
-use berth_image::{Digest, Error, ErrorKind, LayerStore};
 use crate::common::*;
+use berth_image::{Digest, Error, ErrorKind, LayerStore};
 
 #[test]
 fn every_kind_of_entry_keeps_mode_owner_and_time() {
@@ -27,7 +25,11 @@ fn every_kind_of_entry_keeps_mode_owner_and_time() {
     let tree = root.tree(&layer);
     let check = |name: &str, mode: u32, uid: u32, gid: u32, mtime: i64| {
         let stat = stat(tree.join(name));
-        assert_eq!((stat.st_mode, stat.st_uid, stat.st_gid, stat.st_mtime), (mode, uid, gid, mtime), "{name}");
+        assert_eq!(
+            (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_mtime),
+            (mode, uid, gid, mtime),
+            "{name}"
+        );
     };
     check("", 0o40711, 3, 4, 77);
     check("d", 0o41770, 1000, 1001, 55);
@@ -151,14 +153,21 @@ fn overlayfs_agrees_with_the_whiteouts() {
     fs::create_dir(&merged).unwrap();
     let options = format!("lowerdir={}:{}", upper.display(), lower.display());
     let status = std::process::Command::new("unshare")
-        .args(["-m", "sh", "-ec", "mount -t overlay overlay -o \"$1\" \"$2\"; cd \"$2\"; find . | sort", "sh"])
+        .args([
+            "-m",
+            "sh",
+            "-ec",
+            "mount -t overlay overlay -o \"$1\" \"$2\"; cd \"$2\"; find . | sort",
+            "sh",
+        ])
         .arg(&options)
         .arg(&merged)
         .output()
         .unwrap();
     let out = String::from_utf8(status.stdout).unwrap();
     assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
-    let want = [".", "./again", "./again/new", "./kept", "./merged", "./merged/new", "./merged/old", "./opaque"];
+    let want =
+        [".", "./again", "./again/new", "./kept", "./merged", "./merged/new", "./merged/old", "./opaque"];
     assert_eq!(out.lines().collect::<Vec<_>>(), want);
 }
 
@@ -187,7 +196,10 @@ fn missing_parents_are_made_and_later_entries_replace_earlier_ones() {
     let tree = root.tree(&layer);
     assert_eq!(stat(tree.join("a/b")).st_mode, 0o40755);
     assert_eq!(stat(tree.join("a")).st_mode, 0o40700);
-    assert_eq!((stat(tree.join("setgid/implied")).st_mode, stat(tree.join("setgid/implied")).st_gid), (0o40755, 0));
+    assert_eq!(
+        (stat(tree.join("setgid/implied")).st_mode, stat(tree.join("setgid/implied")).st_gid),
+        (0o40755, 0)
+    );
     assert_eq!(fs::read(tree.join("twice")).unwrap(), b"second!");
     assert_eq!(fs::read(tree.join("thrice")).unwrap(), b"333");
     assert_eq!(fs::read(tree.join("was-file/in")).unwrap(), b"i");
