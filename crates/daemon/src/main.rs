@@ -48,13 +48,16 @@ fn run(settings: Settings) -> Result<(), Error> {
     // What containers see of the files made for them must not depend on the shell this was started from.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     // Two workers serve a host with many cores as well: the work is in the shims and in the kernel.
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4)))
         .max_blocking_threads(64)
         .thread_keep_alive(std::time::Duration::from_secs(2))
         .enable_all()
-        .build()?
-        .block_on(serve(settings))
+        .build()?;
+    let served = runtime.block_on(serve(settings));
+    // Work that still blocks (a disk that hangs) must not keep the process alive.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    served
 }
 
 async fn serve(settings: Settings) -> Result<(), Error> {

@@ -9,15 +9,18 @@ use berth_linux::cgroup::{Hierarchies, Mode};
 use berth_linux::lock::LockFile;
 use berth_shim_proto::Cgroup;
 use berth_store::{Durability, Store, id_ranges, meta};
-use tokio::sync::{RwLock, watch};
+use tokio::sync::{RwLock, Semaphore, watch};
 
 use crate::containers::LogWatch;
 use crate::containers::registry::Registry;
-use crate::ids::IdRanges;
+use crate::ids::{IdRanges, Lease};
 use crate::images::ImageView;
 use crate::spec::{CgroupVersion, HostFacts, seccomp};
 use crate::supervisor::ShimProgram;
 use crate::{Config, Error, Result, files, recovery};
+
+/// Images that may be brought in at the same time; others wait.
+const UPLOADS: usize = 8;
 
 /// A running engine. Clones are the same engine.
 #[derive(Clone)]
@@ -29,7 +32,7 @@ pub(crate) struct Inner {
     pub layers: LayerStore,
     pub image_blobs: ImageStore,
     pub images: ImageView,
-    /// Held for reading while layers are added, for writing while unused ones are deleted.
+    /// Held for reading while rows that stand on layers are written, for writing while unused layers are deleted.
     pub layer_use: RwLock<()>,
     pub containers: Registry,
     pub ids: IdRanges,
@@ -43,8 +46,12 @@ pub(crate) struct Inner {
     /// What `info` shows as the engine's ID.
     pub uuid: String,
     pub boot_id: String,
+    /// Filesystem of the data root, by Docker's name.
+    pub backing_filesystem: String,
+    /// Each upload occupies a thread for as long as its client takes.
+    pub uploads: Semaphore,
     shutdown: watch::Sender<bool>,
-    /// Given back by [`Engine::close`]: actors and streams may keep the engine a little longer.
+    /// Given back by [`Engine::close`]: actors keep the engine for as long as the process lives.
     lock: Mutex<Option<LockFile>>,
 }
 
@@ -73,8 +80,12 @@ impl Engine {
         let host_facts = HostFacts::detect(version)
             .map_err(|source| Error::Host { action: "looking at the host".into(), source })?;
         let leased = id_ranges::all(&mut store.read().await?).await?;
-        let ids =
-            IdRanges::open(&config.id_claims, &short_id, &lock_path, leased.iter().map(|row| row.first))?;
+        let ids = IdRanges::open(
+            &config.id_claims,
+            &short_id,
+            &lock_path,
+            leased.iter().map(|row| Lease { first: row.first, size: row.size }),
+        )?;
         let inner = Arc::new(Inner {
             layers: LayerStore::open(&config.data_root)?,
             image_blobs: ImageStore::open(&config.data_root)?,
@@ -90,6 +101,8 @@ impl Engine {
                 .map_err(|source| Error::Host { action: "starting inotify".into(), source })?,
             boot_id: berth_linux::process::boot_id().map_err(host("reading the boot ID"))?,
             shutdown: watch::Sender::new(false),
+            backing_filesystem: crate::system::backing_filesystem(&config.data_root),
+            uploads: Semaphore::new(UPLOADS),
             lock: Mutex::new(Some(lock)),
             config,
             store,
@@ -100,6 +113,7 @@ impl Engine {
             uuid,
         });
         recovery::run(&inner).await?;
+        tokio::spawn(crate::events::keep_bounded(inner.store.clone(), inner.config.events_kept));
         Ok(Engine(inner))
     }
 

@@ -94,7 +94,7 @@ pub enum Error {
     },
     /// The database failed.
     #[error(transparent)]
-    Store(#[from] berth_store::Error),
+    Store(berth_store::Error),
     /// The image layer failed.
     #[error(transparent)]
     Image(#[from] berth_image::Error),
@@ -163,6 +163,15 @@ fn image_kind(error: &berth_image::Error) -> Kind {
         ErrorKind::NotFound => Kind::NotFound,
         ErrorKind::InUse => Kind::Conflict,
         ErrorKind::Corrupt | ErrorKind::Io => Kind::Internal,
+    }
+}
+
+impl From<berth_store::Error> for Error {
+    fn from(error: berth_store::Error) -> Self {
+        match error {
+            berth_store::Error::NameTaken { name, holder_id } => Error::NameTaken { name, holder: holder_id },
+            other => Error::Store(other),
+        }
     }
 }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use berth_api_types::event::{Actor, EventMessage};
 use berth_api_types::filters::Filters;
-use berth_store::events::{EventRange, EventRow, NewEvent, append as append_row, last_seq, range};
-use berth_store::{Store, Tx};
+use berth_store::events::{EventRange, EventRow, NewEvent, append as append_row, last_seq, prune, range};
+use berth_store::{Durability, Store, Tx};
 use tokio::sync::{broadcast, watch};
 
 use crate::{Caller, Engine, Result};
 
+/// New events after which old ones are dropped.
+const PRUNE_EVERY: u64 = 500;
 /// Rows read at once.
 const BATCH: u32 = 256;
 
@@ -40,6 +42,28 @@ pub async fn append(
 /// Wall-clock time in nanoseconds since the epoch.
 pub fn now_ns() -> i64 {
     berth_api_types::time::now_ns()
+}
+
+/// Drops old events, now and whenever enough new ones came, until the store is closed.
+pub async fn keep_bounded(store: Store, keep: u64) {
+    let keep = u32::try_from(keep).unwrap_or(u32::MAX);
+    let mut live = store.subscribe();
+    let mut new = PRUNE_EVERY;
+    loop {
+        if new >= PRUNE_EVERY {
+            new = 0;
+            let pruned =
+                store.write(Durability::CrashSafe, move |tx| Box::pin(async move { prune(tx, keep).await }));
+            if let Err(error) = pruned.await {
+                tracing::warn!(%error, "old events were not dropped");
+            }
+        }
+        match live.recv().await {
+            Ok(_) => new += 1,
+            Err(broadcast::error::RecvError::Lagged(missed)) => new += missed,
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
 }
 
 impl Engine {
@@ -109,7 +133,9 @@ impl EventStream {
                 continue;
             }
             let wait = match self.until_ns {
-                Some(until) => Duration::from_nanos(u64::try_from(until - now_ns()).ok().filter(|n| *n > 0)?),
+                Some(until) => Duration::from_nanos(
+                    u64::try_from(until.saturating_sub(now_ns())).ok().filter(|n| *n > 0)?,
+                ),
                 None => Duration::from_secs(3600),
             };
             tokio::select! {

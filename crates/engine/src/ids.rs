@@ -29,6 +29,21 @@ const RANGES_PER_BLOCK: u32 = 64;
 const BLOCK: u32 = RANGE * RANGES_PER_BLOCK;
 const WINDOWS: [Range<u32>; 2] = [0x7000_0000..0x7FFE_0000, 0x8001_0000..0xFFFE_0000];
 
+/// Host IDs that one container holds: `size` of them from `first` on, a whole number of ranges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The first host ID.
+    pub first: u32,
+    /// How many.
+    pub size: u32,
+}
+
+impl Lease {
+    fn ranges(self) -> impl Iterator<Item = u32> {
+        (0..self.size / RANGE).map(move |n| self.first + n * RANGE)
+    }
+}
+
 /// The ID ranges one daemon may hand out.
 #[derive(Debug)]
 pub struct IdRanges {
@@ -58,7 +73,7 @@ impl IdRanges {
         directory: &Path,
         daemon: &str,
         lock: &Path,
-        leased: impl IntoIterator<Item = u32>,
+        leased: impl IntoIterator<Item = Lease>,
     ) -> Result<Self> {
         fs::DirBuilder::new()
             .recursive(true)
@@ -66,7 +81,8 @@ impl IdRanges {
             .create(directory)
             .map_err(Error::file("creating", directory))?;
         let owner = Owner { daemon: daemon.to_owned(), lock: lock.to_owned() };
-        let mut state = State { leased: leased.into_iter().collect(), ..State::default() };
+        let mut state =
+            State { leased: leased.into_iter().flat_map(Lease::ranges).collect(), ..State::default() };
         let _guard = lock_directory(directory)?;
         for (block, holder) in claims(directory)? {
             if holder == owner {
@@ -84,23 +100,36 @@ impl IdRanges {
         Ok(IdRanges { directory: directory.to_owned(), owner, state: Mutex::new(state) })
     }
 
-    /// Takes a free range: the first of its 65,536 host IDs. Blocking file work happens only when the
-    /// blocks at hand are used up.
-    pub fn lease(&self) -> Result<u32> {
-        let mut state = self.state();
-        if let Some(first) = state.free() {
-            state.leased.insert(first);
-            return Ok(first);
-        }
-        let block = self.claim(&state.blocks)?;
-        state.blocks.insert(block);
-        state.leased.insert(block);
-        Ok(block)
+    /// Takes so many free ranges in a row from the blocks at hand; `None` if they are used up.
+    pub fn lease_at_hand(&self, count: u32) -> Option<Lease> {
+        self.state().take(count)
     }
 
-    /// Gives a range back.
-    pub fn release(&self, first: u32) {
-        self.state().leased.remove(&first);
+    /// Takes so many free ranges in a row, claiming another block where needed: blocks for file work, and for
+    /// other daemons that do the same.
+    pub fn lease(&self, count: u32) -> Result<Lease> {
+        if count > RANGES_PER_BLOCK {
+            return Err(Error::Invalid(format!(
+                "the image and user need {count} ranges of user IDs, and a container can have {RANGES_PER_BLOCK}; use --userns=host"
+            )));
+        }
+        loop {
+            if let Some(lease) = self.lease_at_hand(count) {
+                return Ok(lease);
+            }
+            // Not under the lock of the state: giving back must never wait for another daemon.
+            let own = self.state().blocks.clone();
+            let block = self.claim(&own)?;
+            self.state().blocks.insert(block);
+        }
+    }
+
+    /// Gives ranges back.
+    pub fn release(&self, lease: Lease) {
+        let mut state = self.state();
+        for first in lease.ranges() {
+            state.leased.remove(&first);
+        }
     }
 
     /// At the end: a daemon that leaves no container running leaves no claim behind either.
@@ -145,11 +174,18 @@ impl IdRanges {
 }
 
 impl State {
-    fn free(&self) -> Option<u32> {
-        self.blocks
+    fn take(&mut self, count: u32) -> Option<Lease> {
+        let size = count.checked_mul(RANGE)?;
+        let lease = self
+            .blocks
             .iter()
-            .flat_map(|block| (0..RANGES_PER_BLOCK).map(move |n| block + n * RANGE))
-            .find(|first| !self.leased.contains(first))
+            .flat_map(|block| {
+                (0..(RANGES_PER_BLOCK + 1).saturating_sub(count)).map(move |n| block + n * RANGE)
+            })
+            .map(|first| Lease { first, size })
+            .find(|lease| lease.ranges().all(|first| !self.leased.contains(&first)))?;
+        self.leased.extend(lease.ranges());
+        Some(lease)
     }
 }
 
@@ -262,8 +298,8 @@ mod tests {
         let (b, _lb) = open(dir.path(), "b");
         let mut seen = BTreeSet::new();
         for _ in 0..70 {
-            assert!(seen.insert(a.lease().unwrap()));
-            assert!(seen.insert(b.lease().unwrap()));
+            assert!(seen.insert(a.lease(1).unwrap().first));
+            assert!(seen.insert(b.lease(1).unwrap().first));
         }
         assert!(seen.iter().all(|first| first % RANGE == 0 && *first >= 0x7000_0000));
     }
@@ -272,29 +308,42 @@ mod tests {
     fn a_released_range_is_used_again() {
         let dir = tempfile::tempdir().unwrap();
         let (a, _lock) = open(dir.path(), "a");
-        let first = a.lease().unwrap();
+        let first = a.lease(1).unwrap();
         a.release(first);
-        assert_eq!(a.lease().unwrap(), first);
+        assert_eq!(a.lease(1).unwrap(), first);
+    }
+
+    #[test]
+    fn ranges_in_a_row_neither_overlap_nor_cross_blocks() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, _lock) = open(dir.path(), "a");
+        let leases: Vec<_> = (0..40).map(|n| a.lease(1 + n % 5).unwrap()).collect();
+        let all: Vec<_> = leases.iter().flat_map(|lease| lease.ranges()).collect();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+        for lease in &leases {
+            assert_eq!(block_of(lease.first), block_of(lease.first + lease.size - 1));
+        }
+        assert!(a.lease(65).is_err());
     }
 
     #[test]
     fn a_daemon_finds_its_blocks_again_after_a_crash() {
         let dir = tempfile::tempdir().unwrap();
         let (a, lock) = open(dir.path(), "a");
-        let first = a.lease().unwrap();
+        let first = a.lease(1).unwrap();
         drop(lock);
         let path = dir.path().join("a.lock");
         let again = IdRanges::open(&dir.path().join("ids"), "a", &path, [first]).unwrap();
-        let next = again.lease().unwrap();
+        let next = again.lease(1).unwrap();
         assert_ne!(next, first);
-        assert_eq!(block_of(next), block_of(first));
+        assert_eq!(block_of(next.first), block_of(first.first));
     }
 
     #[test]
     fn a_daemon_that_ends_clean_leaves_no_claim() {
         let dir = tempfile::tempdir().unwrap();
         let (a, _lock) = open(dir.path(), "a");
-        let first = a.lease().unwrap();
+        let first = a.lease(1).unwrap();
         a.release(first);
         a.give_back();
         assert!(claims(&dir.path().join("ids")).unwrap().is_empty());

@@ -11,6 +11,7 @@ use berth_store::{Durability, containers, id_ranges};
 
 use crate::engine::Inner;
 use crate::events::now_ns;
+use crate::ids::Lease;
 use crate::{Caller, Error, Result};
 
 /// Every operation there is.
@@ -104,12 +105,19 @@ impl Step {
             }
             Step::HostIds => {
                 let subject = subject.to_owned();
-                engine
+                let held = engine
                     .store
                     .write(Durability::CrashSafe, move |tx| {
-                        Box::pin(async move { id_ranges::release(tx, &subject).await })
+                        Box::pin(async move {
+                            let held = id_ranges::of_container(tx, &subject).await?;
+                            id_ranges::release(tx, &subject).await?;
+                            Ok(held)
+                        })
                     })
                     .await?;
+                if let Some(held) = held {
+                    engine.ids.release(Lease { first: held.first, size: held.size });
+                }
                 Ok(())
             }
             Step::Shim => crate::containers::ending::destroy_shim(engine, subject).await,

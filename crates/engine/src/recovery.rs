@@ -11,56 +11,56 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_linux::process::{PidFd, Process};
-use berth_shim_proto::files;
 use berth_store::containers::{self, ContainerRow, Status};
-use berth_store::{Durability, events, id_ranges, operations};
+use berth_store::{id_ranges, operations};
 
 use crate::containers::actor::Command;
 use crate::containers::ending::{self, Shim};
 use crate::containers::record::Record;
 use crate::containers::registry::Container;
 use crate::engine::Inner;
+use crate::ids::Lease;
 use crate::supervisor::Connection;
 use crate::{Error, Result};
 
-/// How long a shim may take to answer before it counts as stuck.
-const RECONNECT: Duration = Duration::from_secs(5);
+/// How long the start of the daemon waits for one container.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Brings everything into order.
+/// Brings everything into order. What cannot be put in order is logged and left for the next start: one broken
+/// container must not keep the others from their daemon.
 pub async fn run(engine: &Arc<Inner>) -> Result<()> {
     let unfinished = operations::unfinished(&mut engine.store.read().await?).await?;
     for row in &unfinished {
-        crate::operations::recover(engine, row).await?;
+        if let Err(error) = crate::operations::recover(engine, row).await {
+            tracing::error!(operation = row.kind, subject = row.subject, %error, "an interrupted operation stays");
+        }
     }
     engine.images.reload(engine).await?;
     let rows = containers::all(&mut engine.store.read().await?).await?;
     let ranges = id_ranges::all(&mut engine.store.read().await?).await?;
+    // Also of rows that cannot be read: their files are all there is of them.
+    let known: HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut returning = Vec::new();
     for row in rows {
-        let range = ranges.iter().find(|range| range.container_id == row.id).map(|range| range.first);
-        let mut record = match Record::decode(row) {
-            Ok(record) => record,
-            Err(error) => {
-                tracing::error!(%error, "a container is left out");
-                continue;
+        let range = ranges.iter().find(|range| range.container_id == row.id);
+        match Record::decode(row) {
+            Ok(mut record) => {
+                record.id_range = range.map(|range| Lease { first: range.first, size: range.size });
+                returning.push(tokio::spawn(restore(engine.clone(), record)));
             }
-        };
-        record.id_range = range;
-        returning.push(tokio::spawn(restore(engine.clone(), record)));
+            Err(error) => tracing::error!(%error, "a container is left out"),
+        }
     }
     for restored in returning {
-        restored
-            .await
-            .map_err(|e| Error::Host { action: "restoring containers".into(), source: e.into() })??;
+        let outcome = restored.await;
+        if let Err(error) =
+            outcome.map_err(|e| Error::Host { action: "restoring".into(), source: e.into() }).flatten()
+        {
+            tracing::error!(%error, "a container could not be restored in full");
+        }
     }
-    sweep(engine).await?;
-    let keep = u32::try_from(engine.config.events_kept).unwrap_or(u32::MAX);
-    let pruned = engine
-        .store
-        .write(Durability::CrashSafe, move |tx| Box::pin(async move { events::prune(tx, keep).await }))
-        .await?;
-    if pruned > 0 {
-        tracing::debug!(pruned, "old events were dropped");
+    if let Err(error) = sweep(engine, known).await {
+        tracing::error!(%error, "something without a row stays");
     }
     Ok(())
 }
@@ -70,46 +70,50 @@ async fn restore(engine: Arc<Inner>, record: Record) -> Result<()> {
     let row = record.row.clone();
     if !record.is_running() {
         let removing = row.status == Status::Removing;
-        crate::files::remove_tree(&engine.config.run_dir(&row.id))?;
+        let mut record = record;
+        if removing {
+            // Nobody is at it any more.
+            record.row.status = Status::Dead;
+        }
         let container = crate::containers::launch(&engine, record, None);
         // Docker removes at boot what should have gone when it ended.
         if removing || (row.auto_remove && row.status == Status::Exited) {
             remove(&container, &row.id).await;
         }
-        return Ok(());
+        return crate::files::remove_tree(&engine.config.run_dir(&row.id));
     }
     let process = find(&engine, &row, row.pid, row.start_time)?;
     let shim = find(&engine, &row, row.shim_pid, row.shim_start_time)?;
-    let socket = engine.config.run_dir(&row.id).join(files::SOCKET);
-    let connection = match shim {
-        Some(shim) => match tokio::time::timeout(RECONNECT, Connection::connect(&socket)).await {
-            Ok(Ok(connection)) => Some((connection, Shim::Found(shim))),
-            // It may have ended between our look and our call.
-            outcome => {
-                tracing::warn!(id = row.id, ?outcome, "a shim does not answer");
-                if ending::read_exit(&engine, &row.id)?.is_none() {
-                    end(shim).await;
-                }
-                None
-            }
-        },
-        None => None,
-    };
     let container = crate::containers::launch(&engine, record, process);
-    match connection {
-        Some((connection, shim)) => {
-            tracing::info!(id = row.id, "container found again");
-            tokio::spawn(ending::listen(container, engine, connection, shim));
-        }
-        None => {
-            let exit = ending::read_exit(&engine, &row.id)?;
-            tracing::info!(id = row.id, ?exit, "container ended while no daemon ran");
-            let mut watch = container.watch();
-            if container.inbox.send(Command::Ended { exit, shim_gone: None }).await.is_ok() {
-                let _ = watch.wait_for(|record| !record.is_running()).await;
+    let Some(shim) = shim else {
+        let exit = ending::read_exit(&engine, &row.id).unwrap_or_else(|error| {
+            tracing::error!(id = row.id, %error, "an exit record cannot be read");
+            None
+        });
+        tracing::info!(id = row.id, ?exit, "container ended while no daemon ran");
+        let mut watch = container.watch();
+        if container.inbox.send(Command::Ended { run: 0, exit, shim_gone: None }).await.is_ok() {
+            // Its actor goes on trying if this cannot be recorded now.
+            let ended = watch.wait_for(|record| !record.is_running());
+            if tokio::time::timeout(PATIENCE, ended).await.is_err() {
+                tracing::error!(id = row.id, "an end could not be recorded yet");
             }
         }
-    }
+        return Ok(());
+    };
+    let run_dir = engine.config.run_dir(&row.id);
+    let connection = match tokio::time::timeout(PATIENCE, Connection::connect(&run_dir)).await {
+        Ok(Ok(connection)) => {
+            tracing::info!(id = row.id, "container found again");
+            Some(connection)
+        }
+        // It is about to end, or stuck for now: whoever listens goes on trying for as long as it lives.
+        outcome => {
+            tracing::warn!(id = row.id, ?outcome, "a shim does not answer yet");
+            None
+        }
+    };
+    tokio::spawn(ending::listen(container, engine, connection, Shim::Found(shim), 0));
     Ok(())
 }
 
@@ -128,16 +132,6 @@ fn find(
         .map_err(|e| Error::Host { action: format!("looking for process {pid}"), source: e.into() })
 }
 
-async fn end(process: PidFd) {
-    let ended = tokio::task::spawn_blocking(move || {
-        process.signal(9)?;
-        process.wait_exit(Some(RECONNECT))
-    });
-    if !matches!(ended.await, Ok(Ok(true))) {
-        tracing::error!("a stuck shim does not end");
-    }
-}
-
 async fn remove(container: &Arc<Container>, id: &str) {
     let (answer, answered) = tokio::sync::oneshot::channel();
     let command = Command::Remove { caller: crate::Caller::Engine, force: true, answer };
@@ -150,12 +144,12 @@ async fn remove(container: &Arc<Container>, id: &str) {
 }
 
 /// Takes away what no row speaks of.
-async fn sweep(engine: &Arc<Inner>) -> Result<()> {
-    let known: HashSet<String> =
-        engine.containers.newest_first().into_iter().map(|(container, _)| container.id.clone()).collect();
+async fn sweep(engine: &Arc<Inner>, known: HashSet<String>) -> Result<()> {
     for id in strangers(&engine.config.runs(), &known)? {
         tracing::info!(id, "ending what a start without a row left behind");
-        ending::destroy_shim(engine, &id).await?;
+        if let Err(error) = ending::destroy_shim(engine, &id).await {
+            tracing::error!(id, %error, "it stays");
+        }
     }
     let sweeping = engine.clone();
     tokio::task::spawn_blocking(move || {
@@ -165,16 +159,18 @@ async fn sweep(engine: &Arc<Inner>) -> Result<()> {
                 crate::files::remove_tree(&directory.join(id))?;
             }
         }
+        // A container that ended has no control groups; one whose row cannot be read may be running.
+        let ended: HashSet<String> = sweeping
+            .containers
+            .newest_first()
+            .into_iter()
+            .filter(|(_, record)| !record.is_running())
+            .map(|(container, _)| container.id.clone())
+            .collect();
+        let keep = known.difference(&ended).cloned().collect();
         for hierarchy in sweeping.hierarchies.for_containers() {
             let parent = hierarchy.dir(sweeping.cgroup_parent());
-            let running: HashSet<String> = sweeping
-                .containers
-                .newest_first()
-                .into_iter()
-                .filter(|(_, record)| record.is_running())
-                .map(|(container, _)| container.id.clone())
-                .collect();
-            for id in strangers(&parent, &running)? {
+            for id in strangers(&parent, &keep)? {
                 let host = |e: berth_linux::Error| Error::Host {
                     action: "sweeping control groups".into(),
                     source: e.into(),

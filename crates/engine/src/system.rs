@@ -75,7 +75,7 @@ impl Engine {
             images: i64::try_from(self.0.images.count()).unwrap_or(i64::MAX),
             driver: "overlay2".into(),
             driver_status: Some(vec![
-                ["Backing Filesystem".into(), backing_filesystem(&self.0.config.data_root)],
+                ["Backing Filesystem".into(), self.0.backing_filesystem.clone()],
                 ["Supports d_type".into(), "true".into()],
                 ["Native Overlay Diff".into(), "true".into()],
                 ["userxattr".into(), "false".into()],
@@ -203,7 +203,8 @@ fn os_release() -> (String, String) {
     (value("PRETTY_NAME"), value("VERSION_ID"))
 }
 
-fn backing_filesystem(path: &std::path::Path) -> String {
+/// The filesystem that `path` is on.
+pub fn backing_filesystem(path: &std::path::Path) -> String {
     // Magic numbers of statfs(2); the names are those that Docker shows.
     match rustix::fs::statfs(path).map(|s| s.f_type) {
         Ok(0xEF53) => "extfs".into(),

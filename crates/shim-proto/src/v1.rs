@@ -192,6 +192,9 @@ pub enum Reply {
     Unsupported,
     /// Answer to [`Request::State`].
     State(State),
+    /// An answer from a later version.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What the shim knows of its container.
@@ -240,6 +243,9 @@ pub enum Event {
     },
     /// The container ended; its record is on disk and its output in the log.
     Exited(Exit),
+    /// News from a later version.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How a container ended. Also the content of `exit.json` in the run directory.

@@ -10,17 +10,15 @@ use std::time::Duration;
 
 use berth_linux::process::PidFd;
 use berth_shim_proto::{Attach, Exit};
-use berth_store::containers::Status;
-use berth_store::{Durability, Tx, containers, id_ranges, operations};
+use berth_store::{Durability, Tx, containers};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::record::Record;
 use super::registry::Container;
-use super::{ending, lifecycle, start};
+use super::{lifecycle, start};
 use crate::engine::Inner;
-use crate::events::{self, now_ns};
-use crate::operations::Operation;
+use crate::events;
 use crate::supervisor;
 use crate::{Caller, Changed, Error, Result};
 
@@ -95,6 +93,8 @@ pub enum Command {
     },
     /// Its shim says it ended, or is gone without a word.
     Ended {
+        /// Which run of it ended.
+        run: u64,
         /// How, if the shim could tell.
         exit: Option<Exit>,
         /// Closes when the shim's process is gone too.
@@ -112,6 +112,10 @@ pub struct Actor {
     pub(super) waiting: Vec<(Attach, oneshot::Sender<UnixStream>)>,
     /// Closes when the shim of the last run is gone.
     shim_gone: Option<oneshot::Receiver<()>>,
+    /// Which run this is; the end of an earlier one must not be taken for the end of this.
+    pub(super) run: u64,
+    /// The next end is half of a restart.
+    pub(super) restarting: bool,
 }
 
 /// Puts a container into the registry and starts its actor.
@@ -124,6 +128,8 @@ pub fn launch(engine: &Arc<Inner>, record: Record, process: Option<PidFd>) -> Ar
         process,
         waiting: Vec::new(),
         shim_gone: None,
+        run: 0,
+        restarting: false,
     };
     engine.containers.insert(container.clone());
     tokio::spawn(actor.run(commands));
@@ -156,10 +162,11 @@ impl Actor {
                         tracing::error!(id = self.container.id, action, %error, "an event was not recorded");
                     }
                 }
-                Command::Ended { exit, shim_gone } => {
+                Command::Ended { run, exit, shim_gone } if run == self.run => {
                     self.shim_gone = shim_gone;
                     self.ended(exit).await;
                 }
+                Command::Ended { run, .. } => tracing::debug!(id = self.container.id, run, "an old end"),
             }
             if self.record().removed {
                 return;
@@ -207,12 +214,14 @@ impl Actor {
 
     /// Waits until the last run's shim has given the container's file system up: it must not be mounted twice.
     pub(super) async fn wait_for_shim(&mut self) -> Result<()> {
-        let Some(gone) = self.shim_gone.take() else { return Ok(()) };
+        let Some(gone) = &mut self.shim_gone else { return Ok(()) };
         let seconds = 30;
-        let late =
-            |_| Error::Deadline { step: "the end of the last run", id: self.container.id.clone(), seconds };
         // Nothing is ever sent: the channel closes.
-        let _ = tokio::time::timeout(Duration::from_secs(seconds), gone).await.map_err(late)?;
+        if tokio::time::timeout(Duration::from_secs(seconds), gone).await.is_err() {
+            let id = self.container.id.clone();
+            return Err(Error::Deadline { step: "the end of the last run", id, seconds });
+        }
+        self.shim_gone = None;
         Ok(())
     }
 
@@ -241,11 +250,14 @@ impl Actor {
         let record = self.record();
         lifecycle::kill(record.id(), record.row.status)?;
         let gone = || Error::Conflict(format!("container {} is not running", self.container.id));
-        let process = self.process.as_ref().ok_or_else(gone)?;
         tracing::debug!(id = self.container.id, signal, ?caller, ?purpose, "signal");
-        let sent = process
-            .signal(signal)
-            .map_err(|e| Error::Host { action: "sending a signal".into(), source: e.into() })?;
+        let sent = match &self.process {
+            Some(process) => process
+                .signal(signal)
+                .map_err(|e| Error::Host { action: "sending a signal".into(), source: e.into() })?,
+            // It had ended before it could be opened.
+            None => false,
+        };
         if !sent {
             // It ended a moment ago and its shim's word is on the way.
             return if purpose == Purpose::Kill { Err(gone()) } else { Ok(()) };
@@ -253,12 +265,10 @@ impl Actor {
         let mut attributes = record.event_attributes();
         attributes.insert("signal".into(), signal.to_string());
         let id = record.row.id.clone();
-        // What a restart policy goes by must survive a power cut, like the policy itself.
-        let durability = match record.definition.host_config.restart_policy.name.as_str() {
-            "" | "no" => Durability::CrashSafe,
-            _ => Durability::Durable,
-        };
         let stop = purpose == Purpose::Stop;
+        let durability = if stop { record.policy_durability() } else { Durability::CrashSafe };
+        // Docker keeps a container that removes itself at its end when that end is a restart's.
+        self.restarting = purpose == Purpose::Restart;
         let change = move |record: &mut Record| {
             if stop {
                 record.row.manually_stopped = true;
@@ -291,8 +301,8 @@ impl Actor {
     /// Opens an attach stream to the running shim.
     pub(super) async fn open_stream(&self, what: Attach) -> Result<UnixStream> {
         let id = &self.container.id;
-        let socket = self.engine.config.run_dir(id).join(berth_shim_proto::files::SOCKET);
-        let connect = supervisor::connect_attach(&socket, what);
+        let run_dir = self.engine.config.run_dir(id);
+        let connect = supervisor::connect_attach(&run_dir, what);
         match tokio::time::timeout(Duration::from_secs(5), connect).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(failure)) => Err(Error::Shim {
@@ -331,144 +341,6 @@ impl Actor {
         if let Err(error) = super::create::write_rebuild(&self.engine.config, &self.record().row) {
             tracing::warn!(id = self.container.id, %error, "the new name was not written to the bundle");
         }
-        Ok(())
-    }
-
-    /// The program ended: one durable transaction, then the shim's record may go.
-    async fn ended(&mut self, exit: Option<Exit>) {
-        let record = self.record();
-        if !record.is_running() {
-            return;
-        }
-        let id = record.row.id.clone();
-        let (exit, error) = match exit {
-            Some(exit) => (exit, String::new()),
-            None => {
-                ending::destroy_remains(&self.engine, &record, self.process.take()).await;
-                let exit = Exit { code: 137, signal: Some(9), at_ns: now_ns(), oom_killed: false };
-                (
-                    exit,
-                    "its shim (berth-shim) was killed or crashed, and the container was ended with it"
-                        .to_owned(),
-                )
-            }
-        };
-        self.process = None;
-        // A full disk must not lose the exit: the record stays with the shim's files, and this is tried again.
-        while let Err(error) = self.commit_exit(&record, &exit, &error).await {
-            tracing::error!(id, %error, "an exit could not be recorded; trying again");
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        if let Some(first) = record.id_range {
-            self.engine.ids.release(first);
-        }
-        if let Err(error) = crate::files::remove_tree(&self.engine.config.run_dir(&id)) {
-            tracing::warn!(id, %error, "a run directory was left behind");
-        }
-        if record.row.auto_remove
-            && let Err(error) = self.remove(&Caller::Engine, false).await
-        {
-            tracing::error!(id, %error, "a container was not removed after its end");
-        }
-    }
-
-    async fn commit_exit(&self, record: &Record, exit: &Exit, error: &str) -> Result<()> {
-        let id = record.row.id.clone();
-        let row = containers::Exit {
-            status: Status::Exited,
-            finished_ns: exit.at_ns,
-            exit_code: exit.code,
-            error: error.to_owned(),
-            oom_killed: exit.oom_killed,
-        };
-        let mut attributes = record.event_attributes();
-        let oom = exit.oom_killed.then(|| attributes.clone());
-        let seconds = (exit.at_ns - record.row.started_ns).max(0) / 1_000_000_000;
-        attributes.insert("execDuration".into(), seconds.to_string());
-        attributes.insert("exitCode".into(), exit.code.to_string());
-        let visible = row.clone();
-        let change = move |record: &mut Record| {
-            record.row.status = visible.status;
-            record.row.pid = None;
-            record.row.start_time = None;
-            record.row.boot_id = None;
-            record.row.shim_pid = None;
-            record.row.shim_start_time = None;
-            record.row.finished_ns = visible.finished_ns;
-            record.row.exit_code = visible.exit_code;
-            record.row.error = visible.error;
-            record.row.oom_killed = visible.oom_killed;
-            record.id_range = None;
-            record.exits += 1;
-        };
-        self.commit(Durability::Durable, Some(("die", attributes)), change, move |tx| {
-            Box::pin(async move {
-                containers::set_exited(tx, &id, &row).await?;
-                id_ranges::release(tx, &id).await?;
-                if let Some(attributes) = oom {
-                    events::append(tx, "container", "oom", &id, attributes).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
-    }
-
-    async fn remove(&mut self, caller: &Caller, force: bool) -> Result<()> {
-        let record = self.record();
-        lifecycle::remove(&record.row.name, record.row.status, force)?;
-        if record.is_running() {
-            // The force was used before the request came here; whoever started it again meanwhile wins.
-            return Err(Error::Conflict(format!(
-                "container {} was started again while it was being removed",
-                record.id()
-            )));
-        }
-        let id = record.row.id.clone();
-        let begin = Operation::Remove.begin(&id, caller);
-        let subject = id.clone();
-        let change = |record: &mut Record| record.row.status = Status::Removing;
-        self.commit(Durability::CrashSafe, None, change, move |tx| {
-            Box::pin(async move {
-                operations::begin(tx, &begin).await?;
-                containers::set_status(tx, &subject, Status::Removing).await
-            })
-        })
-        .await?;
-        let engine = self.engine.clone();
-        let subject = id.clone();
-        self.wait_for_shim().await?;
-        let cleared = tokio::task::spawn_blocking(move || super::remove::clear(&engine.config, &subject))
-            .await
-            .map_err(|e| Error::Host { action: "removing files".into(), source: e.into() })?;
-        if let Err(error) = cleared {
-            let subject = id.clone();
-            let change = |record: &mut Record| record.row.status = Status::Dead;
-            self.commit(Durability::CrashSafe, None, change, move |tx| {
-                Box::pin(async move {
-                    operations::finish_of(tx, &subject).await?;
-                    containers::set_status(tx, &subject, Status::Dead).await
-                })
-            })
-            .await?;
-            return Err(error);
-        }
-        let engine = self.engine.clone();
-        let subject = id.clone();
-        let change = move |record: &mut Record| {
-            engine.containers.remove(record.id());
-            record.removed = true;
-        };
-        let attributes = record.event_attributes();
-        self.commit(Durability::Durable, Some(("destroy", attributes)), change, move |tx| {
-            Box::pin(async move {
-                operations::finish_of(tx, &subject).await?;
-                containers::delete(tx, &subject).await?;
-                Ok(())
-            })
-        })
-        .await?;
-        crate::images::collect_layers(&self.engine, &record).await;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_shim_proto::{Attach, Message, Reply, Request, files};
+use berth_shim_proto::{Attach, Message, Reply, Request};
 use tokio::sync::{mpsc, oneshot};
 
 use super::actor::Command;
@@ -99,14 +99,14 @@ fn replay(mut past: LogStream, live: Attachment) -> Attachment {
 pub async fn resize(engine: &Arc<Inner>, container: &Container, height: u16, width: u16) -> Result<()> {
     let id = &container.id;
     let tty = container.record().definition.config.tty;
-    let socket = engine.config.run_dir(id).join(files::SOCKET);
+    let run_dir = engine.config.run_dir(id);
     let broken = |failure: Failure| Error::Shim {
         action: "talking to",
         id: id.clone(),
         source: std::io::Error::other(failure),
     };
     let conversation = async {
-        let mut connection = Connection::connect(&socket).await.map_err(broken)?;
+        let mut connection = Connection::connect(&run_dir).await.map_err(broken)?;
         let seq = connection.call(Request::Resize { height, width }).await.map_err(broken)?;
         loop {
             match connection.message().await.map_err(broken)? {

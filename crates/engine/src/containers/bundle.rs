@@ -9,7 +9,6 @@ use berth_shim_proto::Cgroup;
 
 use super::record::Record;
 use crate::engine::Inner;
-use crate::ids;
 use crate::spec::oci::IdMapping;
 use crate::spec::validate::{MountKind, NetworkMode};
 use crate::spec::{self, CgroupVersion, Inputs, ValidatedConfig};
@@ -28,7 +27,7 @@ pub fn write(
     engine: &Inner,
     record: &Record,
     valid: &ValidatedConfig,
-    range: Option<u32>,
+    mappings: &[IdMapping],
 ) -> Result<Prepared> {
     let id = record.id();
     let bundle = engine.config.bundle(id);
@@ -49,16 +48,12 @@ pub fn write(
         ),
         None => None,
     };
-    let mappings: Vec<IdMapping> = range
-        .map(|first| IdMapping { container_id: 0, host_id: first, size: ids::RANGE })
-        .into_iter()
-        .collect();
     let cgroup = Path::new("/").join(engine.cgroup_parent()).join(id);
     let built = spec::build(&Inputs {
         id,
         config: valid,
-        uid_mappings: &mappings,
-        gid_mappings: &mappings,
+        uid_mappings: mappings,
+        gid_mappings: mappings,
         rootfs: "rootfs",
         hosts: &hosts,
         hostname: &hostname,
@@ -89,10 +84,10 @@ pub async fn write_blocking(
     engine: &Arc<Inner>,
     record: &Arc<Record>,
     valid: ValidatedConfig,
-    range: Option<u32>,
+    mappings: Vec<IdMapping>,
 ) -> Result<Prepared> {
     let (engine, record) = (engine.clone(), record.clone());
-    tokio::task::spawn_blocking(move || write(&engine, &record, &valid, range))
+    tokio::task::spawn_blocking(move || write(&engine, &record, &valid, &mappings))
         .await
         .map_err(|e| Error::Host { action: "writing a bundle".into(), source: e.into() })?
 }

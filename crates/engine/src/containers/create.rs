@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use berth_api_types::container::{CreateRequest, CreateResponse, HostConfig};
@@ -47,8 +47,8 @@ impl Engine {
         let mut row =
             ContainerRow::new(id.clone(), String::new(), image.id().to_owned(), image_ref, now_ns(), spec);
         row.auto_remove = definition.host_config.auto_remove;
-        let (engine, caller, layers) = (self.0.clone(), caller.clone(), definition.layers);
-        super::to_the_end(async move { make(&engine, &caller, name, row, layers).await }).await?;
+        let (engine, caller) = (self.0.clone(), caller.clone());
+        super::to_the_end(async move { make(&engine, &caller, name, row, definition).await }).await?;
         Ok(CreateResponse { id, warnings })
     }
 }
@@ -114,31 +114,42 @@ fn define(
             engine.images.layer(diff_id).map(|layer| layer.key).ok_or_else(missing)
         })
         .collect::<Result<Vec<_>>>()?;
-    check_working_dir(engine, &config.working_dir, &layers)?;
     let mounts = super::mounts::mount_points(&validated);
     let networking = request.networking_config;
     Ok((Definition { config, host_config, networking, mounts, layers }, warnings))
 }
 
 /// A working directory that is a file in the image is told at once. What a symbolic link leads to is left to
-/// the start, which sees the whole file system.
+/// the start, which sees the whole file system as the container does. Blocks.
 fn check_working_dir(engine: &Inner, directory: &str, layers: &[String]) -> Result<()> {
-    let root = engine.config.layer_store().join("layers");
+    let store = engine.config.layer_store().join("layers");
+    // Layers in which everything so far was a real directory: a link in one of them must not be followed.
+    let mut open: Vec<PathBuf> = layers.iter().map(|layer| store.join(layer)).collect();
     let mut path = PathBuf::new();
     for part in directory.split('/').filter(|part| !part.is_empty()) {
         path.push(part);
-        let uppermost =
-            layers.iter().find_map(|layer| fs::symlink_metadata(root.join(layer).join(&path)).ok());
-        match uppermost.map(|meta| meta.file_type()) {
-            Some(kind) if kind.is_dir() => {}
+        let mut uppermost = None;
+        let mut below = Vec::new();
+        for layer in &open {
+            let entry = layer.join(part);
+            let Ok(meta) = fs::symlink_metadata(&entry) else { continue };
+            uppermost.get_or_insert(meta.file_type());
+            // What is not a directory hides what is below it, and so does an opaque one.
+            if !meta.is_dir() {
+                break;
+            }
+            let opaque = is_opaque(&entry);
+            below.push(entry);
+            if opaque {
+                break;
+            }
+        }
+        match uppermost {
+            Some(kind) if kind.is_dir() => open = below,
             Some(kind) if kind.is_file() => {
-                return Err(Error::Host {
-                    action: "Cannot mkdir".into(),
-                    source: io::Error::new(
-                        io::ErrorKind::NotADirectory,
-                        format!("/{} is not a directory", path.display()),
-                    ),
-                });
+                let text = format!("/{} is not a directory", path.display());
+                let source = io::Error::new(io::ErrorKind::NotADirectory, text);
+                return Err(Error::Host { action: "Cannot mkdir".into(), source });
             }
             // Missing (or deleted by a layer) it will be made; anything else is the start's business.
             _ => return Ok(()),
@@ -147,15 +158,23 @@ fn check_working_dir(engine: &Inner, directory: &str, layers: &[String]) -> Resu
     Ok(())
 }
 
+fn is_opaque(directory: &Path) -> bool {
+    let mut value = [0; 1];
+    matches!(rustix::fs::lgetxattr(directory, "trusted.overlay.opaque", &mut value[..]), Ok(1) if value == *b"y")
+}
+
 async fn make(
     engine: &Arc<Inner>,
     caller: &Caller,
     name: Option<String>,
     mut row: ContainerRow,
-    layers: Vec<String>,
+    Definition { config, layers, .. }: Definition,
 ) -> Result<()> {
+    let working_dir = config.working_dir;
     // While this is held no layer goes away under the new container.
     let _layers_stay = engine.layer_use.read().await;
+    // It may have gone before that.
+    engine.images.get(&row.image_id)?;
     if let Some(holder) = name.as_deref().and_then(|name| engine.containers.holder(name)) {
         return Err(Error::NameTaken { name: name.unwrap_or_default(), holder });
     }
@@ -166,10 +185,16 @@ async fn make(
         .write(Durability::CrashSafe, move |tx| Box::pin(async move { operations::begin(tx, &begin).await }))
         .await?;
     let made = async {
-        directories(engine, &row.id, &layers)?;
         for attempt in 0.. {
             row.name = name.clone().unwrap_or_else(|| names::random(attempt));
-            write_rebuild(&engine.config, &row)?;
+            let (making, row_made, layers, working_dir) =
+                (engine.clone(), row.clone(), layers.clone(), working_dir.clone());
+            blocking(move || {
+                check_working_dir(&making, &working_dir, &layers)?;
+                directories(&making, &row_made.id, &layers)?;
+                write_rebuild(&making.config, &row_made)
+            })
+            .await?;
             match commit(engine, row.clone()).await {
                 Err(Error::NameTaken { .. }) if name.is_none() && attempt < NAME_TRIES => {}
                 other => return other,
@@ -225,7 +250,7 @@ async fn commit(engine: &Arc<Inner>, row: ContainerRow) -> Result<()> {
     let record = Record::decode(row.clone())?;
     let attributes = record.event_attributes();
     let launching = engine.clone();
-    let written = engine
+    engine
         .store
         .write(Durability::Durable, move |tx| {
             Box::pin(async move {
@@ -236,13 +261,14 @@ async fn commit(engine: &Arc<Inner>, row: ContainerRow) -> Result<()> {
                 Ok(())
             })
         })
-        .await;
-    match written {
-        Err(berth_store::Error::NameTaken { name, holder_id }) => {
-            Err(Error::NameTaken { name, holder: holder_id })
-        }
-        other => Ok(other?),
-    }
+        .await?;
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| Error::Host { action: "making a container".into(), source: e.into() })?
 }
 
 async fn take_back(engine: &Arc<Inner>, id: &str) {

@@ -17,6 +17,10 @@ use crate::{Error, Result};
 
 /// How long a process may take to end once it should.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a shim may take to answer a new connection.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Between two tries to connect.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What the shim wrote down about itself and its container.
 pub fn read_identity(engine: &Inner, id: &str) -> Result<Identity> {
@@ -47,6 +51,14 @@ pub enum Shim {
 }
 
 impl Shim {
+    /// Whether it has ended.
+    fn has_ended(&mut self) -> std::io::Result<bool> {
+        match self {
+            Shim::Child(child) => Ok(child.try_wait()?.is_some()),
+            Shim::Found(process) => Ok(process.has_exited()?),
+        }
+    }
+
     /// Waits until it is gone, and with it its hold on the container's file system. One that hangs is ended.
     async fn gone(self, id: &str) {
         let waited = match self {
@@ -72,16 +84,40 @@ impl Shim {
     }
 }
 
-/// Waits for the shim's last word and passes it on.
-pub async fn listen(container: Arc<Container>, engine: Arc<Inner>, mut connection: Connection, shim: Shim) {
+/// Waits for the shim's last word on this `run` of the container and passes it on. Only the end of the shim's
+/// process counts as its end: a connection that breaks is opened again.
+pub async fn listen(
+    container: Arc<Container>,
+    engine: Arc<Inner>,
+    mut connection: Option<Connection>,
+    mut shim: Shim,
+    run: u64,
+) {
     let id = container.id.clone();
+    let run_dir = engine.config.run_dir(&id);
     let told = loop {
-        match connection.message().await {
+        let Some(open) = &mut connection else {
+            match shim.has_ended() {
+                Ok(true) => break None,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(id, %error, "a shim's process cannot be watched");
+                    break None;
+                }
+            }
+            match tokio::time::timeout(ANSWER, Connection::connect(&run_dir)).await {
+                Ok(Ok(again)) => connection = Some(again),
+                // It is just ending, or stuck.
+                _ => tokio::time::sleep(PAUSE).await,
+            }
+            continue;
+        };
+        match open.message().await {
             Ok(Message::Event { event: Event::Exited(exit) }) => break Some(exit),
             Ok(other) => tracing::debug!(id, ?other, "from the shim"),
             Err(failure) => {
                 tracing::debug!(id, %failure, "the shim's connection ended");
-                break None;
+                connection = None;
             }
         }
     };
@@ -90,19 +126,19 @@ pub async fn listen(container: Arc<Container>, engine: Arc<Inner>, mut connectio
         // Its last act, giving the container's file system up, may take the kernel a while (it writes back what
         // is dirty). Who waits for the container need not wait for that.
         let (left, shim_gone) = oneshot::channel();
-        let sent =
-            container.inbox.send(Command::Ended { exit: Some(exit), shim_gone: Some(shim_gone) }).await;
+        let ended = Command::Ended { run, exit: Some(exit), shim_gone: Some(shim_gone) };
+        let sent = container.inbox.send(ended).await;
         shim.gone(&id).await;
         drop::<oneshot::Sender<()>>(left);
         sent
     } else {
-        // Its record is complete once it is gone.
-        shim.gone(&id).await;
+        // Its record is complete now that it is gone.
         let exit = read_exit(&engine, &id).unwrap_or_else(|error| {
             tracing::error!(id, %error, "an exit record cannot be read");
             None
         });
-        container.inbox.send(Command::Ended { exit, shim_gone: None }).await
+        shim.gone(&id).await;
+        container.inbox.send(Command::Ended { run, exit, shim_gone: None }).await
     };
     if ended.is_err() {
         tracing::debug!(id, "the container is gone already");
@@ -112,14 +148,14 @@ pub async fn listen(container: Arc<Container>, engine: Arc<Inner>, mut connectio
 /// Ends whatever lives in a container's control groups and removes them; with the run directory's word also
 /// the shim and the first process.
 pub async fn destroy_shim(engine: &Arc<Inner>, id: &str) -> Result<()> {
-    let processes = match read_identity(engine, id) {
-        Ok(identity) if identity.boot_id == engine.boot_id => {
-            vec![(identity.shim_pid, identity.shim_start_time), (identity.pid, identity.start_time)]
-        }
-        _ => supervisor::find_unidentified(&engine.config.run_dir(id))?,
-    };
     let (engine, id) = (engine.clone(), id.to_owned());
     tokio::task::spawn_blocking(move || {
+        let processes = match read_identity(&engine, &id) {
+            Ok(identity) if identity.boot_id == engine.boot_id => {
+                vec![(identity.shim_pid, identity.shim_start_time), (identity.pid, identity.start_time)]
+            }
+            _ => supervisor::find_unidentified(&engine.config.run_dir(&id))?,
+        };
         for (pid, start_time) in processes {
             kill_and_wait(pid, start_time)?;
         }
@@ -130,8 +166,8 @@ pub async fn destroy_shim(engine: &Arc<Inner>, id: &str) -> Result<()> {
     .map_err(|e| Error::Host { action: "ending a container".into(), source: e.into() })?
 }
 
-/// A shim died and left its container alone: end that too.
-pub async fn destroy_remains(engine: &Arc<Inner>, record: &Record, process: Option<PidFd>) {
+/// A shim died and left its container alone: end that too. False if something of it could not be ended.
+pub async fn destroy_remains(engine: &Arc<Inner>, record: &Record, process: Option<PidFd>) -> bool {
     let id = record.id();
     tracing::warn!(id, "a shim is gone without a word; its container is ended");
     if let Some(process) = process {
@@ -141,11 +177,18 @@ pub async fn destroy_remains(engine: &Arc<Inner>, record: &Record, process: Opti
         });
         match ended.await {
             Ok(Ok(true)) => {}
-            other => tracing::error!(id, ?other, "the container's process does not end"),
+            other => {
+                tracing::error!(id, ?other, "the container's process does not end");
+                return false;
+            }
         }
     }
-    if let Err(error) = destroy_shim(engine, id).await {
-        tracing::error!(id, %error, "remains of a container were left behind");
+    match destroy_shim(engine, id).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(id, %error, "remains of a container were left behind");
+            false
+        }
     }
 }
 

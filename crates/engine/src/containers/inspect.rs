@@ -125,8 +125,12 @@ pub fn networks(record: &Record) -> BTreeMap<String, EndpointSettings> {
 /// Bytes in a container's writable layer.
 pub async fn size_rw(engine: &Arc<Inner>, id: &str) -> Result<i64> {
     let upper = engine.config.writable(id).join("u");
-    let sized = tokio::task::spawn_blocking(move || berth_image::store::tree_size(&upper))
-        .await
-        .map_err(|e| Error::Host { action: "measuring a container".into(), source: e.into() })??;
-    Ok(i64::try_from(sized.bytes).unwrap_or(i64::MAX))
+    let sized = tokio::task::spawn_blocking(move || match berth_image::store::tree_size(&upper) {
+        // Removed since it was looked up.
+        Err(_) if !upper.exists() => Ok(0),
+        other => other.map(|size| size.bytes),
+    })
+    .await
+    .map_err(|e| Error::Host { action: "measuring a container".into(), source: e.into() })??;
+    Ok(i64::try_from(sized).unwrap_or(i64::MAX))
 }

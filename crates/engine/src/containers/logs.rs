@@ -86,7 +86,7 @@ impl Reader {
             }
             let Some(interest) = interest.as_mut().filter(|_| running) else { return };
             let until = self.options.until_ns.map_or(Duration::MAX, |until| {
-                Duration::from_nanos(u64::try_from(until - now_ns()).unwrap_or(0))
+                Duration::from_nanos(u64::try_from(until.saturating_sub(now_ns())).unwrap_or(0))
             });
             tokio::select! {
                 () = interest.changed() => {}

@@ -30,7 +30,13 @@ impl Engine {
             if !stopped || !old || !filters.labels("label", labels) || excluded {
                 continue;
             }
-            let size = inspect::size_rw(&self.0, &container.id).await?;
+            let size = match inspect::size_rw(&self.0, &container.id).await {
+                Ok(size) => size,
+                Err(error) => {
+                    tracing::warn!(id = container.id, %error, "a container could not be measured and is kept");
+                    continue;
+                }
+            };
             let caller = caller.clone();
             match ask(&container, |answer| Command::Remove { caller, force: false, answer }).await {
                 Ok(()) => {

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use berth_api_types::container::{ContainerConfig, HostConfig, MountPoint, NetworkingConfig};
+use berth_store::Durability;
 use berth_store::containers::ContainerRow;
 use berth_store::containers::Status;
 use serde::{Deserialize, Serialize};
 
+use crate::ids::Lease;
 use crate::{Error, Result};
 
 /// The part of a container that running does not change. Stored as JSON in its row, and as `berth.json` in its
@@ -47,8 +49,9 @@ pub struct Record {
     pub row: ContainerRow,
     /// The decoded definition.
     pub definition: Arc<Definition>,
-    /// First host ID of its range while it runs in a user namespace of its own.
-    pub id_range: Option<u32>,
+    /// Its host IDs: while it runs in a user namespace of its own, and for as long as what is left of it cannot
+    /// be ended.
+    pub id_range: Option<Lease>,
     /// How often it ended since the daemon started; waiting for the next exit counts on it.
     pub exits: u64,
     /// The row is gone.
@@ -73,6 +76,15 @@ impl Record {
     /// Its process lives.
     pub fn is_running(&self) -> bool {
         matches!(self.row.status, Status::Running | Status::Paused)
+    }
+
+    /// How a change of what is wanted of it is committed: what a restart policy goes by must survive a power cut,
+    /// like the policy itself.
+    pub fn policy_durability(&self) -> Durability {
+        match self.definition.host_config.restart_policy.name.as_str() {
+            "" | "no" => Durability::CrashSafe,
+            _ => Durability::Durable,
+        }
     }
 
     /// The attributes of its events: labels, image and name, as Docker sends them.

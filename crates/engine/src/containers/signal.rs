@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use berth_linux::process::Process;
+
 use super::actor::{Command, Purpose};
 use super::registry::Container;
 use super::{ask, lifecycle, to_the_end};
@@ -10,7 +12,7 @@ use crate::spec::signal::Signal;
 use crate::{Caller, Changed, Engine, Error, Result};
 
 /// How long SIGKILL may take.
-const KILL_DEADLINE: Duration = Duration::from_secs(30);
+const KILL_DEADLINE: Duration = Duration::from_secs(15);
 /// Docker's default between the stop signal and SIGKILL.
 const STOP_TIMEOUT: i64 = 10;
 
@@ -122,6 +124,18 @@ pub async fn kill(container: &Arc<Container>, caller: &Caller, purpose: Purpose)
     match send(container, caller, Signal::KILL, purpose).await {
         Err(Error::Conflict(_)) if !container.record().is_running() => return Ok(()),
         other => other?,
+    }
+    if ended(container, Some(KILL_DEADLINE)).await.is_ok() {
+        return Ok(());
+    }
+    // The program is dead, but its shim does not say so: without it the end is found out all the same.
+    let row = container.record().row.clone();
+    if let (Some(pid), Some(start_time)) = (row.shim_pid, row.shim_start_time) {
+        tracing::warn!(id = row.id, pid, "a shim is stuck and is killed");
+        let host = |e: berth_linux::Error| Error::Host { action: "killing a shim".into(), source: e.into() };
+        if let Some(shim) = Process::open(pid, start_time.cast_unsigned()).map_err(host)? {
+            shim.signal(9).map_err(host)?;
+        }
     }
     ended(container, Some(KILL_DEADLINE)).await
 }

@@ -11,12 +11,13 @@ use berth_store::id_ranges::IdRangeRow;
 use berth_store::{Durability, containers, id_ranges, operations};
 
 use super::actor::Actor;
-use super::bundle;
 use super::ending::{Shim, destroy_shim, listen, read_identity};
 use super::record::{Definition, Record};
+use super::{bundle, maps};
 use crate::engine::Inner;
-use crate::ids;
+use crate::ids::Lease;
 use crate::operations::Operation;
+use crate::spec::oci::IdMapping;
 use crate::spec::validate::{LogDriver, TagFacts};
 use crate::spec::{self, ValidatedConfig};
 use crate::supervisor::{self, Connection, Failure};
@@ -45,8 +46,17 @@ pub async fn start(actor: &mut Actor, caller: &Caller) -> Result<()> {
     let valid = spec::stored(definition.config.clone(), definition.host_config.clone(), &engine.host_facts)?;
     check_network(definition)?;
     actor.wait_for_shim().await?;
-    let range = lease(&engine, &record, &valid, caller).await?;
-    match launch(actor, &record, valid, range).await {
+    if record.id_range.is_some() {
+        // What was left of an earlier run could not be ended then, and kept its host IDs. It has to go first.
+        destroy_shim(&engine, &id).await?;
+    }
+    let blocks =
+        if valid.namespaces().user.is_own() { maps::blocks(&engine.images, &record) } else { Vec::new() };
+    let range = lease(&engine, &record, &blocks, caller).await?;
+    let mappings = range.map(|lease| maps::extents(&blocks, lease)).unwrap_or_default();
+    let launched = tokio::time::timeout(DEADLINE, launch(actor, &record, valid, mappings)).await;
+    let late = || Error::Deadline { step: "the start", id: id.clone(), seconds: DEADLINE.as_secs() };
+    match launched.unwrap_or_else(|_| Err(late())) {
         Ok((begun, connection, child)) => {
             actor.process = begun.process;
             let running = containers::Running {
@@ -57,9 +67,11 @@ pub async fn start(actor: &mut Actor, caller: &Caller) -> Result<()> {
                 shim_start_time: begun.shim_start_time.cast_signed(),
                 started_ns: begun.started_ns,
             };
+            actor.run += 1;
             let committed = commit_running(actor, running, range).await;
             // From here on the shim's word must be heard, whatever became of the commit.
-            tokio::spawn(listen(actor.container.clone(), engine.clone(), connection, Shim::Child(child)));
+            let (container, shim) = (actor.container.clone(), Shim::Child(child));
+            tokio::spawn(listen(container, engine.clone(), Some(connection), shim, actor.run));
             if let Err(error) = committed {
                 roll_back(actor, range, &error).await;
                 return Err(error);
@@ -86,43 +98,57 @@ fn check_network(definition: &Definition) -> Result<()> {
 async fn lease(
     engine: &Arc<Inner>,
     record: &Record,
-    valid: &ValidatedConfig,
+    blocks: &[u32],
     caller: &Caller,
-) -> Result<Option<u32>> {
+) -> Result<Option<Lease>> {
     let begin = Operation::Start.begin(record.id(), caller);
-    let first = if valid.namespaces().user.is_own() { Some(engine.ids.lease()?) } else { None };
+    let count = u32::try_from(blocks.len()).unwrap_or(u32::MAX);
+    let lease = match count {
+        0 => None,
+        count => Some(match engine.ids.lease_at_hand(count) {
+            Some(lease) => lease,
+            None => {
+                let engine = engine.clone();
+                tokio::task::spawn_blocking(move || engine.ids.lease(count))
+                    .await
+                    .map_err(|e| Error::Host { action: "leasing host IDs".into(), source: e.into() })??
+            }
+        }),
+    };
     let id = record.row.id.clone();
     let written = engine
         .store
         .write(Durability::CrashSafe, move |tx| {
             Box::pin(async move {
                 operations::begin(tx, &begin).await?;
-                if let Some(first) = first {
-                    // One that an earlier start could not give back is in the way of its own container.
-                    id_ranges::release(tx, &id).await?;
-                    id_ranges::insert(tx, &IdRangeRow { first, size: ids::RANGE, container_id: id }).await?;
+                // One that an earlier run could not give back is in the way of its own container.
+                id_ranges::release(tx, &id).await?;
+                if let Some(Lease { first, size }) = lease {
+                    id_ranges::insert(tx, &IdRangeRow { first, size, container_id: id }).await?;
                 }
                 Ok(())
             })
         })
         .await;
-    if let (Err(_), Some(first)) = (&written, first) {
-        engine.ids.release(first);
+    // Whichever of the two is not in the table now.
+    let unused = if written.is_ok() { record.id_range } else { lease };
+    if let Some(unused) = unused {
+        engine.ids.release(unused);
     }
     written?;
-    Ok(first)
+    Ok(lease)
 }
 
 async fn launch(
     actor: &mut Actor,
     record: &Arc<Record>,
     valid: ValidatedConfig,
-    range: Option<u32>,
+    mappings: Vec<IdMapping>,
 ) -> Result<(Begun, Connection, tokio::process::Child)> {
     let engine = actor.engine.clone();
     let id = record.row.id.clone();
     let log = log(&engine, record, &valid);
-    let prepared = bundle::write_blocking(&engine, record, valid, range).await?;
+    let prepared = bundle::write_blocking(&engine, record, valid, mappings).await?;
     let run_dir = engine.config.run_dir(&id);
     // One that a crash left behind would speak of an earlier run.
     crate::files::remove_tree(&run_dir)?;
@@ -131,12 +157,7 @@ async fn launch(
         supervisor::spawn(&engine.shim, &id, &engine.config.bundle(&id), &run_dir)?;
     let launch = launch_request(&engine, record, log, prepared);
     let conversation = converse(actor, &mut connection, launch);
-    let begun = match tokio::time::timeout(DEADLINE, conversation).await {
-        Ok(Ok(begun)) => Ok(begun),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(Error::Deadline { step: "the start", id: id.clone(), seconds: DEADLINE.as_secs() }),
-    };
-    match begun {
+    match conversation.await {
         Ok(begun) => Ok((begun, connection, child)),
         Err(error) => {
             drop(connection);
@@ -295,7 +316,7 @@ fn log(engine: &Inner, record: &Record, valid: &ValidatedConfig) -> Log {
     }
 }
 
-async fn commit_running(actor: &Actor, running: containers::Running, range: Option<u32>) -> Result<()> {
+async fn commit_running(actor: &Actor, running: containers::Running, range: Option<Lease>) -> Result<()> {
     let id = actor.container.id.clone();
     let visible = running.clone();
     let change = move |record: &mut Record| {
@@ -315,7 +336,7 @@ async fn commit_running(actor: &Actor, running: containers::Running, range: Opti
     };
     let attributes = actor.record().event_attributes();
     actor
-        .commit(Durability::CrashSafe, Some(("start", attributes)), change, move |tx| {
+        .commit(actor.record().policy_durability(), Some(("start", attributes)), change, move |tx| {
             Box::pin(async move {
                 containers::set_running(tx, &id, &running).await?;
                 containers::set_desired(tx, &id, berth_store::containers::Desired::Running, false).await?;
@@ -327,13 +348,15 @@ async fn commit_running(actor: &Actor, running: containers::Running, range: Opti
 }
 
 /// Takes every step of a start back and writes down why.
-async fn roll_back(actor: &mut Actor, range: Option<u32>, error: &Error) {
+async fn roll_back(actor: &mut Actor, range: Option<Lease>, error: &Error) {
     let engine = actor.engine.clone();
     let id = actor.container.id.clone();
     actor.process = None;
-    if let Err(error) = destroy_shim(&engine, &id).await {
-        tracing::error!(id, %error, "remains of a failed start were left behind");
+    let destroyed = destroy_shim(&engine, &id).await;
+    if let Err(error) = &destroyed {
+        tracing::error!(id, %error, "remains of a failed start were left behind and keep its host IDs");
     }
+    let clean = destroyed.is_ok();
     let (code, text) = match error {
         Error::StartFailed { code, message } => (*code, message.clone()),
         other => (128, other.to_string()),
@@ -342,20 +365,23 @@ async fn roll_back(actor: &mut Actor, range: Option<u32>, error: &Error) {
     let change = move |record: &mut Record| {
         record.row.exit_code = code;
         record.row.error = text;
-        record.id_range = None;
+        record.id_range = range.filter(|_| !clean);
     };
     let written = actor
         .commit(Durability::CrashSafe, None, change, move |tx| {
             Box::pin(async move {
-                id_ranges::release(tx, &subject).await?;
                 containers::set_error(tx, &subject, code, &message).await?;
-                operations::finish_of(tx, &subject).await?;
+                // Left on record otherwise: the next start or boot tries again.
+                if clean {
+                    id_ranges::release(tx, &subject).await?;
+                    operations::finish_of(tx, &subject).await?;
+                }
                 Ok(())
             })
         })
         .await;
-    match (written, range) {
-        (Ok(()), Some(first)) => engine.ids.release(first),
+    match (written, range.filter(|_| clean)) {
+        (Ok(()), Some(lease)) => engine.ids.release(lease),
         (Ok(()), None) => {}
         (Err(error), _) => tracing::error!(id, %error, "a failed start was not recorded; boot will"),
     }

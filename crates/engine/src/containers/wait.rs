@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use berth_api_types::container::{WaitError, WaitResponse};
+use berth_store::containers::Status;
 use tokio::sync::watch;
 
 use super::record::Record;
@@ -53,7 +54,8 @@ impl WaitHandle {
         let done = |record: &Arc<Record>| match condition {
             WaitCondition::NotRunning => !record.is_running(),
             WaitCondition::NextExit => record.exits > exits || record.removed,
-            WaitCondition::Removed => record.removed,
+            // A removal that failed is over, too.
+            WaitCondition::Removed => record.removed || record.row.status == Status::Dead,
         };
         // The sender lives in `_container`.
         drop(self.watch.wait_for(done).await);

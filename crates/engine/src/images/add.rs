@@ -1,21 +1,28 @@
 //! Bringing images in: import, load, and the built-in one.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use berth_api_types::container::{ContainerConfig, EmptyObject, HealthConfig};
 use berth_image::{Digest, ImageConfig, Layer, Reference};
 use berth_store::images::ImageRow;
 use berth_store::layers::LayerRow;
 use berth_store::{Durability, images, layers, operations, tags};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::{Instant, Sleep};
 use tokio_util::io::SyncIoBridge;
 
 use crate::engine::Inner;
 use crate::events::{self, now_ns};
 use crate::operations::Operation;
 use crate::{Caller, Engine, Error, Result};
+
+/// A client that sends nothing for this long has left.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// A stream of bytes from a client.
 pub type Source = Box<dyn AsyncRead + Send + Unpin>;
@@ -141,7 +148,8 @@ impl Engine {
         let caller = caller.clone();
         // A client that leaves ends its stream, and with it the reading; what was begun is finished or undone.
         let work = async move {
-            let _no_deletion = engine.layer_use.read().await;
+            let closed = |_| Error::ShuttingDown;
+            let _place = engine.uploads.acquire().await.map_err(closed)?;
             let subject = format!("image-{}", hex::encode(rand::random::<[u8; 8]>()));
             let begin = Operation::ImageAdd.begin(&subject, &caller);
             let operation = engine
@@ -151,6 +159,7 @@ impl Engine {
                 })
                 .await?;
             let unpacking = engine.clone();
+            // No lock: the layers that arrive are leased, and nobody deletes a leased layer.
             let arrived = tokio::task::spawn_blocking(move || {
                 let arrived = unpack(&unpacking)?;
                 for image in &arrived {
@@ -162,17 +171,13 @@ impl Engine {
             .map_err(|e| Error::Host { action: "unpacking an image".into(), source: e.into() })?;
             let outcome = match arrived {
                 Ok(arrived) => commit(&engine, action, arrived, operation).await,
-                Err(error) => {
-                    // Layers that came before the failure have no row: the next deletion or start sweeps them.
-                    let ended = engine.store.write(Durability::CrashSafe, move |tx| {
-                        Box::pin(async move { operations::finish(tx, operation).await })
-                    });
-                    ended.await?;
-                    Err(error)
-                }
+                Err(error) => Err(error),
             };
-            if outcome.is_ok() {
-                engine.images.reload(&engine).await?;
+            if outcome.is_err() {
+                let ended = engine.store.write(Durability::CrashSafe, move |tx| {
+                    Box::pin(async move { operations::finish(tx, operation).await })
+                });
+                ended.await?;
             }
             outcome
         };
@@ -183,7 +188,29 @@ impl Engine {
 }
 
 fn reader(source: Source) -> impl Read + Send {
-    SyncIoBridge::new(source)
+    SyncIoBridge::new(Patient { source, silence: Box::pin(tokio::time::sleep(SILENCE)) })
+}
+
+/// A client's stream that fails when nothing comes for a while: its reader occupies a thread.
+struct Patient {
+    source: Source,
+    silence: Pin<Box<Sleep>>,
+}
+
+impl AsyncRead for Patient {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Poll::Ready(read) = Pin::new(&mut self.source).poll_read(context, buffer) {
+            self.silence.as_mut().reset(Instant::now() + SILENCE);
+            return Poll::Ready(read);
+        }
+        ready!(self.silence.as_mut().poll(context));
+        let text = format!("the client sent nothing for {} seconds", SILENCE.as_secs());
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)))
+    }
 }
 
 async fn commit(
@@ -192,11 +219,14 @@ async fn commit(
     arrived: Vec<Arrived>,
     operation: i64,
 ) -> Result<Vec<Loaded>> {
+    let _no_deletion = engine.layer_use.read().await;
+    let fresh: Vec<String> =
+        arrived.iter().flat_map(|image| &image.layers).filter(|l| l.fresh).map(|l| l.key.clone()).collect();
     let loaded = arrived
         .iter()
         .map(|image| Loaded { name: image.tags.first().map(Reference::familiar), id: image.id.to_string() })
         .collect();
-    engine
+    let written = engine
         .store
         .write(Durability::Durable, move |tx| {
             Box::pin(async move {
@@ -220,7 +250,17 @@ async fn commit(
                 Ok(())
             })
         })
-        .await?;
+        .await;
+    if let Err(error) = written {
+        let removing = engine.clone();
+        let removed =
+            tokio::task::spawn_blocking(move || fresh.iter().try_for_each(|key| removing.layers.remove(key)));
+        if !matches!(removed.await, Ok(Ok(()))) {
+            tracing::warn!("layers without a row stay until the next start");
+        }
+        return Err(error.into());
+    }
+    engine.images.reload(engine).await?;
     Ok(loaded)
 }
 

@@ -105,18 +105,30 @@ fn reference_matches(pattern: &str, reference: &str) -> bool {
     glob(pattern.as_bytes(), reference.as_bytes()) || glob(pattern.as_bytes(), bare.as_bytes())
 }
 
-/// `*` (not `/`), `?` (not `/`) and literal bytes.
+/// `*` (not `/`), `?` (not `/`) and literal bytes. On a mismatch only the last `*` is tried again, so no pattern
+/// takes more than quadratic time.
 fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern.split_first(), text.split_first()) {
-        (None, None) => true,
-        (Some((b'*', rest)), _) => {
-            let reach = text.iter().position(|b| *b == b'/').unwrap_or(text.len());
-            (0..=reach).any(|skip| glob(rest, text.get(skip..).unwrap_or_default()))
+    let (mut p, mut t) = (0, 0);
+    let mut retry = None;
+    while let Some(&byte) = text.get(t) {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((p + 1, t));
+                p += 1;
+                continue;
+            }
+            Some(b'?') if byte != b'/' => (p, t) = (p + 1, t + 1),
+            Some(&wanted) if wanted == byte => (p, t) = (p + 1, t + 1),
+            _ => match retry {
+                Some((after, from)) if text.get(from).is_some_and(|skipped| *skipped != b'/') => {
+                    retry = Some((after, from + 1));
+                    (p, t) = (after, from + 1);
+                }
+                _ => return false,
+            },
         }
-        (Some((b'?', rest)), Some((byte, text))) => *byte != b'/' && glob(rest, text),
-        (Some((wanted, rest)), Some((byte, text))) => wanted == byte && glob(rest, text),
-        _ => false,
     }
+    pattern.get(p..).is_some_and(|rest| rest.iter().all(|byte| *byte == b'*'))
 }
 
 #[cfg(test)]
@@ -132,5 +144,12 @@ mod tests {
         assert!(!reference_matches("*", "foo/bar:v1"));
         assert!(reference_matches("localhost:5000/x", "localhost:5000/x:1"));
         assert!(!reference_matches("localhost", "localhost:5000/x"));
+        assert!(reference_matches("*/*", "foo/bar:v1") && !reference_matches("f*r", "foo/bar"));
+    }
+
+    #[test]
+    fn a_pattern_of_many_stars_is_answered_at_once() {
+        let pattern = "*a".repeat(40) + "b";
+        assert!(!reference_matches(&pattern, &"a".repeat(120)));
     }
 }

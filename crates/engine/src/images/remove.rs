@@ -22,6 +22,8 @@ impl Engine {
         force: bool,
         _no_prune: bool,
     ) -> Result<Vec<DeleteItem>> {
+        // While this is held no container is made from the image, and none of its layers is added.
+        let _nobody_adds = self.0.layer_use.write().await;
         let image = self.0.images.get(name)?;
         let named = match AnyReference::parse(name) {
             Ok(AnyReference::Name(reference)) => Some(reference.or_latest().to_string()),
@@ -43,6 +45,7 @@ impl Engine {
             Some(text) => Some(parse_user(text, now_ns()).map_err(|e| Error::Invalid(e.to_string()))?),
             None => None,
         };
+        let _nobody_adds = self.0.layer_use.write().await;
         let mut response = ImagePruneResponse { images_deleted: None, space_reclaimed: 0 };
         for image in self.0.images.newest_first() {
             let labels = image.labels();
@@ -84,8 +87,8 @@ impl Engine {
             .sum()
     }
 
+    /// The caller keeps others from adding.
     async fn carry_out(&self, image: &Arc<ImageRecord>, plan: Plan) -> Result<Vec<DeleteItem>> {
-        let _nobody_adds = self.0.layer_use.write().await;
         let (record, untag) = (image.clone(), plan.untag.clone());
         self.0
             .store
@@ -105,6 +108,7 @@ impl Engine {
                 })
             })
             .await?;
+        self.0.images.reload(&self.0).await?;
         let mut items: Vec<_> = plan
             .untag
             .iter()
@@ -123,8 +127,8 @@ impl Engine {
             for diff_id in delete_unused_layers(&self.0).await? {
                 items.push(DeleteItem { untagged: String::new(), deleted: diff_id });
             }
+            self.0.images.reload(&self.0).await?;
         }
-        self.0.images.reload(&self.0).await?;
         Ok(items)
     }
 }
@@ -225,7 +229,11 @@ async fn delete_unused_layers(engine: &Arc<Inner>) -> Result<Vec<String>> {
     let removing = engine.clone();
     tokio::task::spawn_blocking(move || {
         for layer in &unused {
-            removing.layers.remove(&layer.key)?;
+            match removing.layers.remove(&layer.key) {
+                // Somebody is just bringing it in again; its row will come with that.
+                Err(berth_image::Error::LayerInUse(_)) => {}
+                other => other?,
+            }
         }
         Ok(unused.into_iter().map(|layer| layer.diff_id).collect())
     })

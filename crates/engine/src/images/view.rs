@@ -165,6 +165,11 @@ impl ImageView {
         self.snapshot().layers.get(diff_id).cloned()
     }
 
+    /// A layer by its directory's name.
+    pub fn layer_with_key(&self, key: &str) -> Option<LayerRow> {
+        self.snapshot().layers.values().find(|layer| layer.key == key).cloned()
+    }
+
     /// Whether `image` is `ancestor` or stands on all of its layers.
     pub fn descends(&self, image: &str, ancestor: &str) -> bool {
         if image == ancestor {

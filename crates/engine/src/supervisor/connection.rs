@@ -1,10 +1,12 @@
 //! One control connection to a shim.
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use berth_shim_proto::frame::{self, Decoder, FrameError};
-use berth_shim_proto::{Call, Event, Hello, Message, Request};
+use berth_shim_proto::{Call, Event, Hello, Message, Request, files};
+use rustix::fs::{Mode, OFlags};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -45,8 +47,12 @@ impl Connection {
         Connection { stream, decoder: Decoder::default(), next_seq: 1 }
     }
 
-    /// Connects to the shim that listens on `socket` and agrees on a version.
-    pub async fn connect(socket: &Path) -> Result<Self, Failure> {
+    /// Connects to the shim with this run directory and agrees on a version.
+    pub async fn connect(run_dir: &Path) -> Result<Self, Failure> {
+        // A socket's name has room for 107 bytes (unix(7)), which the path of a run directory may exceed.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(run_dir, flags, Mode::empty()).map_err(io::Error::from)?;
+        let socket = format!("/proc/self/fd/{}/{}", directory.as_raw_fd(), files::SOCKET);
         let mut connection = Connection::new(UnixStream::connect(socket).await?);
         connection.send_hello().await?;
         connection.receive_hello().await?;

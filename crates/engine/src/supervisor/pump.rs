@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Connection, Failure, spill::Spill};
 use crate::{Attachment, Output, StdStream, StdinWriter};
 
-/// Opens an attach stream to the shim that listens on `socket`.
-pub async fn connect_attach(socket: &Path, what: Attach) -> Result<UnixStream, Failure> {
-    let mut connection = Connection::connect(socket).await?;
+/// Opens an attach stream to the shim with this run directory.
+pub async fn connect_attach(run_dir: &Path, what: Attach) -> Result<UnixStream, Failure> {
+    let mut connection = Connection::connect(run_dir).await?;
     connection.call(Request::Attach(what)).await?;
     loop {
         match connection.last_message().await? {
@@ -38,8 +38,13 @@ pub fn open_attachment(
     let (sender, output) = mpsc::channel(16);
     let (give_input, input) = oneshot::channel();
     tokio::spawn(async move {
-        // A container that is removed before it starts never opens the stream.
-        let Ok(stream) = stream.await else { return };
+        // A container that is removed before it starts never opens the stream; a client that leaves before
+        // that never gets one.
+        let stream = tokio::select! {
+            stream = stream => stream,
+            () = sender.closed() => return,
+        };
+        let Ok(stream) = stream else { return };
         let (read, write) = stream.into_split();
         // A client that has closed its side already drops the half here, which the shim sees as end of file.
         if what.stdin {
@@ -61,7 +66,7 @@ async fn pump(mut from: OwnedReadHalf, to: mpsc::Sender<Output>, mut spill: Spil
         tokio::select! {
             permit = to.reserve(), if !spill.is_empty() => {
                 let Ok(permit) = permit else { return };
-                match spill.pop() {
+                match on_disk(|| spill.pop()) {
                     Ok(Some(output)) => permit.send(output),
                     Ok(None) => {}
                     Err(error) => return tracing::warn!(%error, "output of an attached container is lost"),
@@ -71,7 +76,7 @@ async fn pump(mut from: OwnedReadHalf, to: mpsc::Sender<Output>, mut spill: Spil
             read = from.read_buf(&mut buffer), if open => {
                 open = matches!(read, Ok(n) if n > 0);
                 while let Some(output) = next_frame(&mut buffer) {
-                    if let Err(error) = spill.push(output) {
+                    if let Err(error) = on_disk(|| spill.push(output)) {
                         return tracing::warn!(%error, "a client was detached");
                     }
                 }
@@ -79,6 +84,11 @@ async fn pump(mut from: OwnedReadHalf, to: mpsc::Sender<Output>, mut spill: Spil
             }
         }
     }
+}
+
+/// Runs what may wait for the disk; the runtime moves its other work to another thread meanwhile.
+fn on_disk<T>(work: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(work)
 }
 
 fn next_frame(buffer: &mut BytesMut) -> Option<Output> {
@@ -110,7 +120,7 @@ mod tests {
         out
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_client_that_does_not_read_holds_nobody_up_and_misses_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let (ours, mut shim) = UnixStream::pair().unwrap();
@@ -128,7 +138,7 @@ mod tests {
         assert_eq!(total, 320 * (64 << 10));
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn frames_that_arrive_in_pieces_are_put_together() {
         let dir = tempfile::tempdir().unwrap();
         let (ours, mut shim) = UnixStream::pair().unwrap();

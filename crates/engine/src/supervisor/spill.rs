@@ -10,6 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use rustix::fs::FallocateFlags;
 
 use crate::{Output, StdStream};
 
@@ -17,6 +18,14 @@ use crate::{Output, StdStream};
 const IN_MEMORY: usize = 4 << 20;
 /// Bytes on disk beyond which the client counts as gone.
 const ON_DISK: u64 = 1 << 30;
+
+/// Bytes read after which their blocks are given back.
+const FREE: u64 = 16 << 20;
+
+/// What a piece of output costs in memory: many small ones must count as well.
+fn cost(output: &Output) -> usize {
+    output.bytes.len() + 64
+}
 
 /// First in, first out.
 #[derive(Debug)]
@@ -28,12 +37,22 @@ pub struct Spill {
     /// Where the next record is read from and written to.
     read_at: u64,
     write_at: u64,
+    /// Up to here the file's blocks were given back.
+    freed: u64,
 }
 
 impl Spill {
     /// An empty queue that may put a file into `directory`.
     pub fn new(directory: PathBuf) -> Self {
-        Spill { directory, memory: VecDeque::new(), in_memory: 0, file: None, read_at: 0, write_at: 0 }
+        Spill {
+            directory,
+            memory: VecDeque::new(),
+            in_memory: 0,
+            file: None,
+            read_at: 0,
+            write_at: 0,
+            freed: 0,
+        }
     }
 
     /// True if nothing waits.
@@ -44,8 +63,8 @@ impl Spill {
     /// Adds output. Fails if the disk fails or the client is too far behind.
     pub fn push(&mut self, output: Output) -> io::Result<()> {
         // Once records are on disk, later ones must queue behind them.
-        if self.read_at == self.write_at && self.in_memory + output.bytes.len() <= IN_MEMORY {
-            self.in_memory += output.bytes.len();
+        if self.read_at == self.write_at && self.in_memory + cost(&output) <= IN_MEMORY {
+            self.in_memory += cost(&output);
             self.memory.push_back(output);
             return Ok(());
         }
@@ -71,7 +90,7 @@ impl Spill {
     /// Takes the oldest output.
     pub fn pop(&mut self) -> io::Result<Option<Output>> {
         if let Some(output) = self.memory.pop_front() {
-            self.in_memory -= output.bytes.len();
+            self.in_memory -= cost(&output);
             return Ok(Some(output));
         }
         let Some(file) = self.file.as_ref().filter(|_| self.read_at < self.write_at) else { return Ok(None) };
@@ -83,7 +102,12 @@ impl Spill {
         self.read_at += 5 + bytes.len() as u64;
         if self.read_at == self.write_at {
             file.set_len(0)?;
-            (self.read_at, self.write_at) = (0, 0);
+            (self.read_at, self.write_at, self.freed) = (0, 0, 0);
+        } else if self.read_at - self.freed >= FREE {
+            // A client that never quite catches up must not make the file grow for ever.
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            rustix::fs::fallocate(file, flags, self.freed, self.read_at - self.freed)?;
+            self.freed = self.read_at;
         }
         let stream = if stream == 1 { StdStream::Stdout } else { StdStream::Stderr };
         Ok(Some(Output { stream, bytes: Bytes::from(bytes) }))
@@ -131,5 +155,21 @@ mod tests {
             spill.push(output(fill, 1 << 20)).unwrap();
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_client_that_never_catches_up_does_not_fill_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spill = Spill::new(dir.path().to_owned());
+        for fill in 0..8 {
+            spill.push(output(fill, 1 << 20)).unwrap();
+        }
+        for fill in 8..=255 {
+            spill.push(output(fill, 1 << 20)).unwrap();
+            assert_eq!(spill.pop().unwrap().unwrap(), output(fill - 8, 1 << 20));
+        }
+        let blocks =
+            std::os::unix::fs::MetadataExt::blocks(&spill.file.as_ref().unwrap().metadata().unwrap());
+        assert!(blocks * 512 < 64 << 20, "{blocks} blocks");
     }
 }
