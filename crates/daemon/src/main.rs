@@ -43,8 +43,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(settings: Settings) -> Result<(), Error> {
+fn run(mut settings: Settings) -> Result<(), Error> {
     start_logging(&settings);
+    settings.engine.open_files = raise_descriptor_limit();
     // What containers see of the files made for them must not depend on the shell this was started from.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     // Two workers serve a host with many cores as well: the work is in the shims and in the kernel.
@@ -95,6 +96,15 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     engine.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Each client and each running container holds a few descriptors; the usual soft limit of 1024 is for programs
+/// that use select(2). Containers get the limits that were found, which are returned.
+fn raise_descriptor_limit() -> Option<(u64, u64)> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(soft, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| (soft, hard)));
+    raised.inspect_err(|error| tracing::warn!(%error, "the limit of open files stays as it is")).ok()
 }
 
 fn start_logging(settings: &Settings) {

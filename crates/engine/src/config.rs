@@ -25,6 +25,8 @@ pub struct Config {
     pub default_userns: DefaultUserns,
     /// Events kept for replay; older ones are dropped.
     pub events_kept: u64,
+    /// Soft and hard limit of open files for containers that ask for none; `None`: the daemon's own, inherited.
+    pub open_files: Option<(u64, u64)>,
     /// Where host ID ranges are claimed, shared by all daemons of a host.
     pub id_claims: PathBuf,
 }
@@ -42,6 +44,7 @@ impl Config {
             shim: shim.into(),
             default_userns: DefaultUserns::Private,
             events_kept: 10_000,
+            open_files: None,
             id_claims: PathBuf::from("/run/berth-ids"),
         }
     }

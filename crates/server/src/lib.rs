@@ -6,6 +6,7 @@
 //!
 //! A request passes, outside in: response headers, panic net, version negotiation ([`protocol`]), route.
 
+mod browser;
 mod detach;
 mod error;
 mod hijack;

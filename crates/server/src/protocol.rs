@@ -13,6 +13,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, Uri};
 use tower::Layer;
 
+use crate::browser::refuse_pages;
 use crate::error::ApiError;
 
 /// The `Server` header.
@@ -53,7 +54,11 @@ pub(crate) fn wrap(routes: Router) -> Router {
         .fallback(|| async { ApiError::page_not_found() })
         .method_not_allowed_fallback(|| async { ApiError::page_not_found() });
     let negotiated = from_fn(negotiate).layer(routes);
-    Router::new().fallback_service(negotiated).layer(from_fn(catch_panics)).layer(from_fn(headers))
+    Router::new()
+        .fallback_service(negotiated)
+        .layer(from_fn(refuse_pages))
+        .layer(from_fn(catch_panics))
+        .layer(from_fn(headers))
 }
 
 /// Cuts the version prefix off the path, and refuses versions that are not spoken.

@@ -5,7 +5,7 @@
 //! protocol only grows: unknown fields are ignored, and a request the shim does not know is answered
 //! [`Reply::Unsupported`], so a newer daemon can drive an older shim.
 //!
-//! Order on a connection (MUST, tested in `tests/order.rs`):
+//! Order on a connection (MUST; the shim's own tests hold it to that):
 //! 1. `Hello` → `Hello`
 //! 2. on the first connection only (the shim's file descriptor 0): [`Request::Launch`] →
 //!    [`Event::Created`] or [`Event::Failed`]; then [`Request::Start`] → [`Event::Started`] or [`Event::Failed`]

@@ -9,10 +9,13 @@ use berth_shim_proto::Cgroup;
 
 use super::record::Record;
 use crate::engine::Inner;
-use crate::spec::oci::IdMapping;
+use crate::spec::oci::{IdMapping, Rlimit};
 use crate::spec::validate::{MountKind, NetworkMode};
 use crate::spec::{self, CgroupVersion, Inputs, ValidatedConfig};
 use crate::{Error, Result, files};
+
+/// The limit of open files in the specification's words.
+const OPEN_FILES: &str = "RLIMIT_NOFILE";
 
 /// What the shim is told beside the bundle.
 pub struct Prepared {
@@ -49,7 +52,7 @@ pub fn write(
         None => None,
     };
     let cgroup = Path::new("/").join(engine.cgroup_parent()).join(id);
-    let built = spec::build(&Inputs {
+    let mut built = spec::build(&Inputs {
         id,
         config: valid,
         uid_mappings: mappings,
@@ -62,6 +65,12 @@ pub fn write(
         cgroup_version: engine.host_facts.cgroup,
         seccomp: filter.as_ref().map(|filter| &*filter.oci),
     })?;
+    let limits = &mut built.spec.process.rlimits;
+    if let Some((soft, hard)) = engine.config.open_files
+        && !limits.iter().any(|limit| limit.kind == OPEN_FILES)
+    {
+        limits.push(Rlimit { kind: OPEN_FILES.to_owned(), soft, hard });
+    }
     files::replace(&bundle.join("config.json"), &built.json()?)?;
 
     let mut cgroups = engine.cgroups_of(id);

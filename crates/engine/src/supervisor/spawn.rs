@@ -1,12 +1,11 @@
 //! Starting a shim process.
 
 use std::fs::{self, File};
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use rustix::fs::{MemfdFlags, SealFlags};
+use berth_linux::sealed;
 use tokio::net::UnixStream;
 
 use super::Connection;
@@ -27,8 +26,7 @@ pub struct ShimProgram {
 impl ShimProgram {
     /// Reads and seals the executable at `path`.
     pub fn load(path: &Path) -> Result<Self> {
-        let mut file = File::open(path).map_err(Error::file("opening the shim", path))?;
-        let image = sealed_copy(&mut file).map_err(Error::file("copying the shim", path))?;
+        let image = sealed::copy(path).map_err(|e| Error::file("copying the shim", path)(e.into()))?;
         Ok(ShimProgram { image, path: path.to_owned() })
     }
 
@@ -93,20 +91,4 @@ pub fn find_unidentified(run_dir: &Path) -> Result<Vec<(i32, u64)>> {
         }
     }
     Ok(found)
-}
-
-fn sealed_copy(file: &mut File) -> io::Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Newer kernels want to be told that a memory file is meant to be executed (memfd_create(2), MFD_EXEC).
-    let image = rustix::fs::memfd_create(NAME, flags | MemfdFlags::EXEC)
-        .or_else(|_| rustix::fs::memfd_create(NAME, flags))?;
-    let mut copy = File::from(image);
-    io::copy(file, &mut copy)?;
-    rustix::fs::fcntl_add_seals(
-        &copy,
-        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
-    )?;
-    // A file open for writing cannot be executed: what is kept is a read-only description of it.
-    let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
-    Ok(OwnedFd::from(File::open(path)?))
 }
