@@ -54,7 +54,8 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
 
 /// Reads `SECONDS[.FRACTION]` since the epoch, the form in which clients send `since` and `until` to the daemon.
 ///
-/// The fraction counts in digits: `1.5` is one and a half seconds.
+/// The fraction counts in digits: `1.5` is one and a half seconds. A moment beyond what 64 bits of nanoseconds hold
+/// (years before 1678 or after 2262) is the first or last one that they do: clients write `9999999999` for "never".
 ///
 /// # Errors
 /// [`TimeError::NotANumber`] for anything else.
@@ -70,7 +71,7 @@ pub fn parse_unix(text: &str) -> Result<i64, TimeError> {
         }
         other => return Err(refused(other)),
     };
-    seconds.checked_mul(SECOND).and_then(|ns| ns.checked_add(nanos)).ok_or_else(|| refused(text))
+    Ok(seconds.saturating_mul(SECOND).saturating_add(nanos))
 }
 
 /// Reads a time as users write it: a Go duration before `now_ns`, RFC 3339 with optional parts (UTC where no zone
@@ -148,7 +149,13 @@ mod tests {
             "strconv.ParseInt: parsing \"abc\": invalid syntax"
         );
         assert!(parse_unix("1.x").is_err());
-        assert!(parse_unix("99999999999999").is_err());
+    }
+
+    #[test]
+    fn moments_too_far_away_are_the_farthest_ones() {
+        assert_eq!(parse_unix("9999999999.5"), Ok(i64::MAX));
+        assert_eq!(parse_unix("-9999999999"), Ok(i64::MIN));
+        assert!(parse_unix("99999999999999999999").is_err());
     }
 
     #[test]

@@ -54,6 +54,16 @@ impl Drop for SocketFile {
     }
 }
 
+/// Whether these are addresses of kinds we know, before anything is opened.
+pub fn check(hosts: &[String]) -> Result<(), ListenError> {
+    let known =
+        |host: &&String| ["unix:///", "tcp://", "fd://"].iter().any(|scheme| host.starts_with(scheme));
+    match hosts.iter().find(|host| !known(host)) {
+        Some(unknown) => Err(ListenError::Url(unknown.clone())),
+        None => Ok(()),
+    }
+}
+
 /// Opens every socket, or none.
 pub async fn open(
     hosts: &[String],
@@ -189,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn unknown_schemes_and_groups_are_named() {
-        let error = open(&["npipe://x".to_owned()], None).await.unwrap_err();
+        let error = check(&["fd://".to_owned(), "npipe://x".to_owned()]).unwrap_err();
         assert!(error.to_string().contains("npipe://x"), "{error}");
         assert!(matches!(socket_group(Some("no-such-group-here")), Err(ListenError::Group(_))));
     }

@@ -64,9 +64,16 @@ fn run(mut settings: Settings) -> Result<(), Error> {
 async fn serve(settings: Settings) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    listen::check(&settings.hosts)?;
     // Opened before the sockets: a client that can connect finds everything in order.
     let engine = Engine::open(settings.engine.clone()).await?;
-    let sockets = listen::open(&settings.hosts, settings.group.as_deref()).await?;
+    let sockets = match listen::open(&settings.hosts, settings.group.as_deref()).await {
+        Ok(sockets) => sockets,
+        Err(error) => {
+            engine.close().await;
+            return Err(error.into());
+        }
+    };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         id = engine.short_id(),

@@ -56,6 +56,9 @@ pub struct Attachment {
     pub output: mpsc::Receiver<Output>,
     /// Standard input, where it was asked for and the container has it open.
     pub input: Option<StdinWriter>,
+    /// The end of the client's input ends the attachment, as with Docker where that end does not close the
+    /// container's standard input.
+    pub ends_with_input: bool,
 }
 
 /// The way into a container's standard input. Dropping it is the client's end of file.

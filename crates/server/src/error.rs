@@ -65,7 +65,7 @@ impl From<berth_engine::Error> for ApiError {
     fn from(error: berth_engine::Error) -> Self {
         let status = status(error.kind());
         let message = chain(&error);
-        if status.is_server_error() {
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(error = %message, "request failed");
         }
         ApiError { status, message }

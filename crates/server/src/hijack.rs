@@ -60,10 +60,10 @@ impl Session {
     }
 
     /// Runs the session on a bare connection until the output ends, the client detaches or leaves, or the engine
-    /// stops. The end of the client's input is only the end of standard input.
+    /// stops. The end of the client's input ends it only where the attachment says so.
     async fn run(self, io: impl AsyncRead + AsyncWrite + Send + Unpin) {
         let Session { attachment, framing, detach, connection, stopping, .. } = self;
-        let Attachment { mut output, input, .. } = attachment;
+        let Attachment { mut output, input, ends_with_input, .. } = attachment;
         let (mut reader, mut writer) = tokio::io::split(io);
         let write = async {
             while let Some(piece) = output.recv().await {
@@ -76,7 +76,7 @@ impl Session {
             }
         };
         let read = async {
-            if !pump_input(&mut reader, input, detach).await {
+            if !pump_input(&mut reader, input, detach).await && !ends_with_input {
                 std::future::pending::<()>().await;
             }
         };
@@ -186,7 +186,7 @@ mod tests {
             let attach = move |connection: Connection, request: Request| async move {
                 let output = receiver.lock().unwrap().take().unwrap();
                 let session = Session {
-                    attachment: Attachment { tty, output, input: None },
+                    attachment: Attachment { tty, output, input: None, ends_with_input: false },
                     framing: Framing { raw: tty, ..Framing::default() },
                     detach: tty.then(|| DetachKeys::parse(None).unwrap()),
                     content_type: RAW,

@@ -123,7 +123,9 @@ fn quoted(found: char) -> String {
     match found {
         '\'' => "'\\''".to_owned(),
         '"' => "'\"'".to_owned(),
-        other => format!("'{}'", other.escape_default()),
+        '\\' | '\n' | '\r' | '\t' => format!("'{}'", found.escape_default()),
+        other if other.is_control() => format!("'\\x{:02x}'", u32::from(other)),
+        other => format!("'{other}'"),
     }
 }
 
@@ -181,6 +183,8 @@ mod tests {
             ("{\"a\" 1}", "invalid character '1' after object key"),
             ("{\"a\":1 \"b\":2}", "invalid character '\"' after object key:value pair"),
             ("{\"Env\":[\"a\" \"b\"]}", "invalid character '\"' after array element"),
+            ("é", "invalid character 'é' looking for beginning of value"),
+            ("\u{1}", "invalid character '\\x01' looking for beginning of value"),
             ("{\"a\":", "unexpected EOF"),
             ("", "got EOF while reading request body"),
         ] {

@@ -11,6 +11,7 @@ use berth_api_types::{API_VERSION, MIN_API_VERSION};
 use futures_util::FutureExt;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, Uri};
+use percent_encoding::percent_decode_str;
 use tower::Layer;
 
 use crate::browser::refuse_pages;
@@ -61,8 +62,11 @@ pub(crate) fn wrap(routes: Router) -> Router {
         .layer(from_fn(headers))
 }
 
-/// Cuts the version prefix off the path, and refuses versions that are not spoken.
+/// Cuts the version prefix off the path, and refuses versions that are not spoken and paths that are not text.
 async fn negotiate(mut request: Request, next: Next) -> Response {
+    if percent_decode_str(request.uri().path()).decode_utf8().is_err() {
+        return ApiError::invalid("invalid URL: the path is not UTF-8").into_response();
+    }
     let version = match split(request.uri().path()) {
         None => return next.run(request).await,
         Some((text, rest)) => match check(text) {
@@ -207,6 +211,18 @@ mod tests {
         ] {
             let (status, body, _) = ask(method, path).await;
             assert_eq!((status, body.as_str()), (404, "{\"message\":\"page not found\"}"), "{method} {path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn paths_are_text() {
+        for path in ["/%ff", "/v1.41/containers/%C3%28/json"] {
+            let (status, body, _) = ask("GET", path).await;
+            assert_eq!(
+                (status, body.as_str()),
+                (400, "{\"message\":\"invalid URL: the path is not UTF-8\"}"),
+                "{path}"
+            );
         }
     }
 

@@ -4,17 +4,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{ContainerConfig, HostConfig, NetworkingConfig};
-use crate::presence::{is_default, or_default};
+use crate::presence::{is_default, object, or_default};
 
 /// Body of `POST /containers/create`: a [`ContainerConfig`] with two more keys beside its own.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CreateRequest {
     /// Host configuration; absent means all defaults.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "is_default")]
     pub host_config: Option<HostConfig>,
     /// Networks to join.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "is_default")]
     pub networking_config: Option<NetworkingConfig>,
     /// The portable configuration, inlined.
     #[serde(flatten)]

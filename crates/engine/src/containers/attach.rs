@@ -65,7 +65,7 @@ impl Engine {
             ask(&container, |answer| Command::Attach { what, give, answer }).await?;
             attachment
         } else {
-            Attachment { tty: config.tty, output: mpsc::channel(1).1, input: None }
+            Attachment { tty: config.tty, output: mpsc::channel(1).1, input: None, ends_with_input: false }
         };
         if !options.logs {
             return Ok(live);
@@ -78,7 +78,7 @@ impl Engine {
 
 /// The log first, then what is live.
 fn replay(mut past: LogStream, live: Attachment) -> Attachment {
-    let Attachment { tty, output: mut coming, input } = live;
+    let Attachment { tty, output: mut coming, input, ends_with_input } = live;
     let (sender, output) = mpsc::channel(16);
     tokio::spawn(async move {
         while let Some(Ok(record)) = past.records.recv().await {
@@ -92,7 +92,7 @@ fn replay(mut past: LogStream, live: Attachment) -> Attachment {
             }
         }
     });
-    Attachment { tty, output, input }
+    Attachment { tty, output, input, ends_with_input }
 }
 
 /// Asks the shim to set the terminal's size.

@@ -111,9 +111,7 @@ impl<'a> Selection<'a> {
             None => Ok(None),
         };
         Ok(Selection {
-            running_only: !options.all
-                && options.limit.is_none_or(|n| n <= 0)
-                && !["status", "exited", "before", "since"].iter().any(|key| filters.contains(key)),
+            running_only: !options.all && options.limit.is_none_or(|n| n <= 0) && !filters.contains("status"),
             exited,
             before: other("before")?,
             since: other("since")?,
@@ -158,7 +156,6 @@ impl<'a> Selection<'a> {
             && network
             && filters.exact("health", "none")
             && self.is_task != Some(true)
-            && filters.exact("isolation", "")
             && ports(filters, config)
     }
 }

@@ -99,6 +99,10 @@ impl Engine {
         let container = self.0.containers.resolve(name)?;
         let record = container.record();
         lifecycle::kill(record.id(), record.row.status)?;
-        attach::resize(&self.0, &container, height, width).await
+        attach::resize(&self.0, &container, height, width).await?;
+        let attributes = vec![("height", height.to_string()), ("width", width.to_string())];
+        // A container that ended meanwhile has nothing more to announce.
+        let _ = container.inbox.send(Command::Announce { action: "resize", attributes }).await;
+        Ok(())
     }
 }

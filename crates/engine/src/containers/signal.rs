@@ -66,12 +66,9 @@ impl Engine {
             _ => Signal::KILL,
         };
         let container = self.0.containers.resolve(name)?;
-        let (caller, name) = (caller.clone(), name.to_owned());
+        let caller = caller.clone();
         to_the_end(async move {
-            send(&container, &caller, signal, Purpose::Kill).await.map_err(|error| match error {
-                Error::Conflict(text) => Error::Conflict(format!("cannot kill container: {name}: {text}")),
-                other => other,
-            })?;
+            send(&container, &caller, signal, Purpose::Kill).await?;
             if signal == Signal::KILL {
                 ended(&container, Some(KILL_DEADLINE)).await?;
             }

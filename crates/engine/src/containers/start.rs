@@ -42,14 +42,13 @@ pub async fn start(actor: &mut Actor, caller: &Caller) -> Result<()> {
     let engine = actor.engine.clone();
     let record = actor.record();
     let id = record.row.id.clone();
-    let definition = &record.definition;
-    let valid = spec::stored(definition.config.clone(), definition.host_config.clone(), &engine.host_facts)?;
-    check_network(definition)?;
-    actor.wait_for_shim().await?;
-    if record.id_range.is_some() {
-        // What was left of an earlier run could not be ended then, and kept its host IDs. It has to go first.
-        destroy_shim(&engine, &id).await?;
-    }
+    let valid = match admit(actor, &record).await {
+        Ok(valid) => valid,
+        Err(error) => {
+            write_down(actor, &error).await;
+            return Err(error);
+        }
+    };
     let blocks =
         if valid.namespaces().user.is_own() { maps::blocks(&engine.images, &record) } else { Vec::new() };
     let range = lease(&engine, &record, &blocks, caller).await?;
@@ -83,6 +82,45 @@ pub async fn start(actor: &mut Actor, caller: &Caller) -> Result<()> {
             roll_back(actor, range, &error).await;
             Err(error)
         }
+    }
+}
+
+/// What has to hold before anything is done.
+async fn admit(actor: &mut Actor, record: &Record) -> Result<ValidatedConfig> {
+    let definition = &record.definition;
+    let facts = &actor.engine.host_facts;
+    let valid = spec::stored(definition.config.clone(), definition.host_config.clone(), facts)?;
+    check_network(definition)?;
+    actor.wait_for_shim().await?;
+    if record.id_range.is_some() {
+        // What was left of an earlier run could not be ended then, and kept its host IDs. It has to go first.
+        destroy_shim(&actor.engine, record.id()).await?;
+    }
+    Ok(valid)
+}
+
+/// A start that was refused shows in inspect, like one that failed.
+async fn write_down(actor: &Actor, error: &Error) {
+    let id = actor.container.id.clone();
+    let (code, text) = outcome(error);
+    let message = text.clone();
+    let change = move |record: &mut Record| {
+        record.row.exit_code = code;
+        record.row.error = text;
+    };
+    let written = actor.commit(Durability::CrashSafe, None, change, move |tx| {
+        Box::pin(async move { containers::set_error(tx, &id, code, &message).await })
+    });
+    if let Err(error) = written.await {
+        tracing::error!(id = actor.container.id, %error, "a refused start was not recorded");
+    }
+}
+
+/// Exit code and words that inspect shows of a start that did not succeed.
+fn outcome(error: &Error) -> (i32, String) {
+    match error {
+        Error::StartFailed { code, message } => (*code, message.clone()),
+        other => (128, other.to_string()),
     }
 }
 
@@ -357,10 +395,7 @@ async fn roll_back(actor: &mut Actor, range: Option<Lease>, error: &Error) {
         tracing::error!(id, %error, "remains of a failed start were left behind and keep its host IDs");
     }
     let clean = destroyed.is_ok();
-    let (code, text) = match error {
-        Error::StartFailed { code, message } => (*code, message.clone()),
-        other => (128, other.to_string()),
-    };
+    let (code, text) = outcome(error);
     let (subject, message) = (id.clone(), text.clone());
     let change = move |record: &mut Record| {
         record.row.exit_code = code;

@@ -60,8 +60,9 @@ impl WaitHandle {
         // The sender lives in `_container`.
         drop(self.watch.wait_for(done).await);
         let record = self.watch.borrow().clone();
-        // A start that failed has no exit of its own to tell of.
-        let error = (!record.row.error.is_empty()).then(|| WaitError { message: record.row.error.clone() });
+        // A start that failed has no exit of its own to tell of. Docker forgets it with the container.
+        let told = !record.removed && !record.row.error.is_empty();
+        let error = told.then(|| WaitError { message: record.row.error.clone() });
         Ok(WaitResponse { status_code: i64::from(record.row.exit_code), error })
     }
 }

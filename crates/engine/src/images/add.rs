@@ -241,10 +241,16 @@ async fn commit(
                     for tag in &image.tags {
                         tags::set(tx, &tag.to_string(), &id).await?;
                     }
-                    let name = image.tags.first().map_or_else(|| id.clone(), Reference::familiar);
-                    let mut attributes = image.config.config.labels.clone().unwrap_or_default();
-                    attributes.insert("name".into(), name);
-                    events::append(tx, "image", action, &id, attributes).await?;
+                    let labels = image.config.config.labels.clone().unwrap_or_default();
+                    let named = |name: String| {
+                        let mut attributes = labels.clone();
+                        attributes.insert("name".into(), name);
+                        attributes
+                    };
+                    for tag in image.tags.iter().filter(|_| action == "import") {
+                        events::append(tx, "image", "tag", &id, named(tag.familiar())).await?;
+                    }
+                    events::append(tx, "image", action, &id, named(id.clone())).await?;
                 }
                 operations::finish(tx, operation).await?;
                 Ok(())

@@ -55,7 +55,12 @@ pub fn open_attachment(
             drop(write);
         }
     });
-    Attachment { tty, output, input: what.stdin.then_some(StdinWriter::new(input)) }
+    Attachment {
+        tty,
+        output,
+        input: what.stdin.then_some(StdinWriter::new(input)),
+        ends_with_input: what.stdin && (tty || !what.close_stdin_on_eof),
+    }
 }
 
 /// Reads from the shim as fast as it sends, so that the shim never has to wait for the client.

@@ -44,13 +44,11 @@ pub(crate) async fn attach(
     request: Request,
 ) -> Result<Response, ApiError> {
     let keys = DetachKeys::parse(params.text("detachKeys"))?;
-    let options = AttachOptions {
-        stdin: params.flag("stdin"),
-        stdout: params.flag("stdout"),
-        stderr: params.flag("stderr"),
-        logs: params.flag("logs"),
-        stream: params.flag("stream"),
-    };
+    let (stdin, stdout, stderr) = (params.flag("stdin"), params.flag("stdout"), params.flag("stderr"));
+    // Nothing chosen is nothing to wait for: such a session ends at once.
+    let any = stdin || stdout || stderr;
+    let (logs, stream) = (any && params.flag("logs"), any && params.flag("stream"));
+    let options = AttachOptions { stdin, stdout, stderr, logs, stream };
     let upgraded = request.headers().contains_key(http::header::UPGRADE);
     let attachment = engine.container_attach(&connection.caller, &name, options).await?;
     let multiplexed = upgraded && !attachment.tty && version.at_least(42);
@@ -74,6 +72,18 @@ mod tests {
     async fn an_unknown_container_is_not_found() {
         let answer = Server::start().await.post("/containers/nosuch/attach?stdout=1&stream=1").await;
         assert_eq!((answer.status, answer.message().as_str()), (404, "No such container: nosuch"));
+    }
+
+    #[tokio::test]
+    async fn without_a_chosen_stream_the_session_ends_at_once() {
+        let server = Server::with_image().await;
+        server.create("web").await;
+        for query in ["", "stream=1", "logs=1&stream=1"] {
+            let path = format!("/containers/web/attach?{query}");
+            let soon = std::time::Duration::from_secs(5);
+            let answer = tokio::time::timeout(soon, server.post(&path)).await.unwrap();
+            assert_eq!((answer.status, answer.text().as_str()), (200, ""), "{query}");
+        }
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use crate::error::{ApiError, chain};
 use crate::params::Params;
 use crate::peer::Connection;
 use crate::protocol::Version;
-use crate::stream::{json_line, until_unwanted};
+use crate::stream::{json_line, stopped, until_unwanted};
 
 /// Waits for a container.
 ///
@@ -45,7 +45,12 @@ pub(crate) async fn wait(
     let condition = condition(&params, version)?;
     let handle = engine.container_wait(&connection.caller, &name, condition)?;
     if !version.at_least(30) {
-        return Ok(axum::Json(handle.finished().await?).into_response());
+        // Nothing is sent until the end, so nothing but this tells that nobody listens any more.
+        return tokio::select! {
+            answer = handle.finished() => Ok(axum::Json(answer?).into_response()),
+            () = connection.gone() => Err(berth_engine::Error::ShuttingDown.into()),
+            () = stopped(engine.shutting_down()) => Err(berth_engine::Error::ShuttingDown.into()),
+        };
     }
     let answer = until_unwanted(Box::pin(stream::once(outcome(handle))), connection, engine.shutting_down());
     let body = Body::from_stream(answer.map(|answer| Ok::<_, Infallible>(json_line(&answer))));
