@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use berth_server::Listener;
@@ -90,9 +90,6 @@ fn unix(path: &Path, group: Option<&str>) -> Result<UnixListener, ListenError> {
     let failed = |source| ListenError::Io { what: path.display().to_string(), source };
     if !path.is_absolute() {
         return Err(ListenError::Url(format!("unix://{}", path.display())));
-    }
-    if let Some(parent) = path.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o755).create(parent).map_err(failed)?;
     }
     match fs::symlink_metadata(path) {
         Ok(meta) if meta.file_type().is_socket() => {

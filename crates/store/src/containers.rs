@@ -114,10 +114,10 @@ pub async fn rename(tx: &mut Tx, id: &str, name: &str) -> Result<()> {
     }
 }
 
-/// Records that the container's process runs. Clears the last exit code, error and OOM mark; keeps `finished_ns`.
+/// Records that the container's process runs, as wanted. Clears the last exit code, error and OOM mark; keeps `finished_ns`.
 pub async fn set_running(tx: &mut Tx, id: &str, running: &Running) -> Result<()> {
     let done = sqlx::query!(
-        "UPDATE containers SET status = 'running', pid = ?, start_time = ?, boot_id = ?, shim_pid = ?,
+        "UPDATE containers SET status = 'running', desired = 'running', manually_stopped = 0, pid = ?, start_time = ?, boot_id = ?, shim_pid = ?,
            shim_start_time = ?, started_ns = ?, exit_code = 0, error = '', oom_killed = 0 WHERE id = ?",
         running.pid,
         running.start_time,

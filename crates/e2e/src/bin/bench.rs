@@ -22,8 +22,10 @@ use serde_json::{Value, json};
 
 /// Berth's time over Docker's, at most, for create + start + wait + remove without a network.
 const BUDGET: f64 = 1.0 / 20.0;
-/// Rest before every run, on both sides.
-const SETTLE: Duration = Duration::from_millis(150);
+/// Rest before every turn, on both sides.
+const SETTLE: Duration = Duration::from_millis(500);
+/// Runs of one side in a row.
+const TURN: usize = 5;
 /// Containers running while memory is measured.
 const IDLE: usize = 50;
 
@@ -109,24 +111,25 @@ fn load(client: &Client) {
     client.post_bytes(&path, "application/x-tar", image::busybox()).expect(200);
 }
 
-/// Both sides' times of interleaved runs; the first run of each warms caches and does not count.
+/// Both sides' times, taken in turns of a few runs each. What a daemon still does after its last answer must not
+/// count against the other one, so each turn begins with a rest; its first run wakes the processors up and does not
+/// count.
 fn interleave(
     runs: usize,
     mut berth: impl FnMut() -> Duration,
     mut docker: impl FnMut() -> Duration,
 ) -> (Vec<Duration>, Vec<Duration>) {
-    // What a daemon still does after its last answer must not count against the other one.
-    let settle = || std::thread::sleep(SETTLE);
-    berth();
-    docker();
-    (0..runs)
-        .map(|_| {
-            settle();
-            let ours = berth();
-            settle();
-            (ours, docker())
-        })
-        .unzip()
+    let turn = |side: &mut dyn FnMut() -> Duration, times: &mut Vec<Duration>| {
+        std::thread::sleep(SETTLE);
+        side();
+        times.extend((0..TURN).map(|_| side()));
+    };
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..runs.div_ceil(TURN) {
+        turn(&mut berth, &mut ours);
+        turn(&mut docker, &mut theirs);
+    }
+    (ours, theirs)
 }
 
 /// One container's life over a kept connection: the times of create, start, wait and remove.

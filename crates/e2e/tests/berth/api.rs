@@ -104,10 +104,6 @@ fn defaults_are_shown_in_inspect() {
     assert_eq!(host["CgroupnsMode"], "private");
     assert_eq!(host["IpcMode"], "private");
     let log = &host["LogConfig"]["Config"];
-    assert_eq!(
-        (&log["max-size"], &log["max-file"]),
-        (&"10m".into(), &"3".into()),
-        "logs are bounded by default and it shows"
-    );
+    assert_eq!(*log, serde_json::json!({}), "clients compare this with what they sent");
     assert_eq!(d.client.get(&format!("/images/{IMAGE}/json")).expect(200).json()["Os"], "linux");
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use berth_shim_proto::Cgroup;
+use tokio::task::JoinHandle;
 
 use super::record::Record;
 use crate::engine::Inner;
@@ -88,17 +89,15 @@ pub fn write(
     Ok(Prepared { seccomp: filter.map(|filter| filter.path.clone()), cgroups })
 }
 
-/// Runs [`write`] where blocking is allowed.
-pub async fn write_blocking(
+/// Runs [`write`] where blocking is allowed, from now on.
+pub fn begin_writing(
     engine: &Arc<Inner>,
     record: &Arc<Record>,
     valid: ValidatedConfig,
     mappings: Vec<IdMapping>,
-) -> Result<Prepared> {
+) -> JoinHandle<Result<Prepared>> {
     let (engine, record) = (engine.clone(), record.clone());
     tokio::task::spawn_blocking(move || write(&engine, &record, &valid, &mappings))
-        .await
-        .map_err(|e| Error::Host { action: "writing a bundle".into(), source: e.into() })?
 }
 
 /// Sources of bind mounts that are to be made where they are missing.

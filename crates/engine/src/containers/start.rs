@@ -154,13 +154,16 @@ async fn lease(
         }),
     };
     let id = record.row.id.clone();
+    let held = record.id_range.is_some();
     let written = engine
         .store
         .write(Durability::CrashSafe, move |tx| {
             Box::pin(async move {
                 operations::begin(tx, &begin).await?;
-                // One that an earlier run could not give back is in the way of its own container.
-                id_ranges::release(tx, &id).await?;
+                if held {
+                    // One that an earlier run could not give back is in the way of its own container.
+                    id_ranges::release(tx, &id).await?;
+                }
                 if let Some(Lease { first, size }) = lease {
                     id_ranges::insert(tx, &IdRangeRow { first, size, container_id: id }).await?;
                 }
@@ -186,15 +189,20 @@ async fn launch(
     let engine = actor.engine.clone();
     let id = record.row.id.clone();
     let log = log(&engine, record, &valid);
-    let prepared = bundle::write_blocking(&engine, record, valid, mappings).await?;
+    // The bundle is written while the shim is being executed: it reads nothing before it is asked to.
+    let writing = bundle::begin_writing(&engine, record, valid, mappings);
     let run_dir = engine.config.run_dir(&id);
     // One that a crash left behind would speak of an earlier run.
     crate::files::remove_tree(&run_dir)?;
     crate::files::make_dir(&run_dir, 0o700)?;
     let (mut connection, mut child) =
         supervisor::spawn(&engine.shim, &id, &engine.config.bundle(&id), &run_dir)?;
-    let launch = launch_request(&engine, record, log, prepared);
-    let conversation = converse(actor, &mut connection, launch);
+    let conversation = async {
+        let written = writing.await;
+        let prepared =
+            written.map_err(|e| Error::Host { action: "writing a bundle".into(), source: e.into() })??;
+        converse(actor, &mut connection, launch_request(&engine, record, log, prepared)).await
+    };
     match conversation.await {
         Ok(begun) => Ok((begun, connection, child)),
         Err(error) => {
@@ -377,7 +385,6 @@ async fn commit_running(actor: &Actor, running: containers::Running, range: Opti
         .commit(actor.record().policy_durability(), Some(("start", attributes)), change, move |tx| {
             Box::pin(async move {
                 containers::set_running(tx, &id, &running).await?;
-                containers::set_desired(tx, &id, berth_store::containers::Desired::Running, false).await?;
                 operations::finish_of(tx, &id).await?;
                 Ok(())
             })
