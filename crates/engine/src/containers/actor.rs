@@ -13,6 +13,7 @@ use berth_shim_proto::{Attach, Exit};
 use berth_store::{Durability, Tx, containers};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::record::Record;
 use super::registry::Container;
@@ -112,6 +113,8 @@ pub struct Actor {
     pub(super) waiting: Vec<(Attach, oneshot::Sender<UnixStream>)>,
     /// Closes when the shim of the last run is gone.
     shim_gone: Option<oneshot::Receiver<()>>,
+    /// The run directory of the last run is being deleted.
+    pub(super) tidying: Option<JoinHandle<Result<()>>>,
     /// Which run this is; the end of an earlier one must not be taken for the end of this.
     pub(super) run: u64,
     /// The next end is half of a restart.
@@ -128,6 +131,7 @@ pub fn launch(engine: &Arc<Inner>, record: Record, process: Option<PidFd>) -> Ar
         process,
         waiting: Vec::new(),
         shim_gone: None,
+        tidying: None,
         run: 0,
         restarting: false,
     };
@@ -214,6 +218,12 @@ impl Actor {
 
     /// Waits until the last run's shim has given the container's file system up: it must not be mounted twice.
     pub(super) async fn wait_for_shim(&mut self) -> Result<()> {
+        if let Some(tidying) = self.tidying.take() {
+            let tidied = tidying.await;
+            if !matches!(tidied, Ok(Ok(()))) {
+                tracing::warn!(id = self.container.id, ?tidied, "a run directory was left behind");
+            }
+        }
         let Some(gone) = &mut self.shim_gone else { return Ok(()) };
         let seconds = 30;
         // Nothing is ever sent: the channel closes.

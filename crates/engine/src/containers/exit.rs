@@ -40,8 +40,10 @@ impl Actor {
         if let Some(lease) = record.id_range.filter(|_| clean) {
             self.engine.ids.release(lease);
         }
-        if clean && let Err(error) = files::remove_tree(&self.engine.config.run_dir(&id)) {
-            tracing::warn!(id, %error, "a run directory was left behind");
+        if clean {
+            // Not waited for here: a client may be about to remove or start the container.
+            let run_dir = self.engine.config.run_dir(&id);
+            self.tidying = Some(tokio::task::spawn_blocking(move || files::remove_tree(&run_dir)));
         }
         if record.row.auto_remove
             && !self.restarting

@@ -95,7 +95,6 @@ impl Actor {
                 record.id()
             )));
         }
-        self.wait_for_shim().await?;
         let id = record.row.id.clone();
         let begin = Operation::Remove.begin(&id, caller);
         let change = |record: &mut Record| record.row.status = Status::Removing;
@@ -117,7 +116,7 @@ impl Actor {
         Ok(())
     }
 
-    async fn finish_removal(&self, record: &Record) -> Result<()> {
+    async fn finish_removal(&mut self, record: &Record) -> Result<()> {
         let id = record.row.id.clone();
         if record.id_range.is_some() {
             // Something of it still lived when it ended.
@@ -131,6 +130,8 @@ impl Actor {
             .await
             .map_err(late)?
             .map_err(|e| Error::Host { action: "removing files".into(), source: e.into() })??;
+        // Nothing of it may be left when the client is told; the shim was busy ending all the while.
+        self.wait_for_shim().await?;
         let engine = self.engine.clone();
         let change = move |record: &mut Record| {
             engine.containers.remove(record.id());
