@@ -15,8 +15,8 @@ wants() { [[ $sets == *" $1 "* ]]; }
 packages=()
 wants build && packages+=(gcc libc6-dev libseccomp-dev pkg-config git)
 wants demo && packages+=(busybox-static curl sqlite3 procps util-linux iproute2)
-wants test && packages+=(busybox-static curl sqlite3 procps util-linux iproute2 nftables debootstrap skopeo
-    python3-venv gzip ca-certificates)
+wants test && packages+=(busybox-static bzip2 curl sqlite3 procps util-linux iproute2 nftables debootstrap skopeo
+    python3-venv gzip xz-utils ca-certificates)
 
 # A package's files may be there without the package (another busybox, a newer docker): what counts is the command.
 has_command() { command -v "$1" >/dev/null 2>&1; }

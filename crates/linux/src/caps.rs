@@ -62,7 +62,7 @@ impl Set {
 pub const SYS_ADMIN: u32 = 21;
 
 /// Names by number, `linux/capability.h`.
-const NAMES: [&str; 41] = [
+pub const NAMES: [&str; 41] = [
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
     "CAP_DAC_READ_SEARCH",
