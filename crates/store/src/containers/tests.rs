@@ -144,6 +144,7 @@ async fn a_start_clears_the_last_result_and_an_exit_forgets_the_process() {
     let row = read(&store, 1).await;
     let expected = ContainerRow {
         status: Status::Running,
+        desired: Desired::Running,
         pid: Some(40),
         start_time: Some(77),
         boot_id: Some("b00t".to_owned()),
@@ -172,6 +173,7 @@ async fn a_start_clears_the_last_result_and_an_exit_forgets_the_process() {
     .await;
     let expected = ContainerRow {
         status: Status::Restarting,
+        desired: Desired::Running,
         started_ns: 5_000,
         finished_ns: 6_000,
         exit_code: 137,
