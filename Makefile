@@ -25,8 +25,8 @@ demo: deps-demo build ## Builds, then shows one container from every side and cl
 	deploy/demo.sh
 
 test: deps build ## Installs what it needs and runs every test (root)
-	BERTH_TEST_SHIM=$(CURDIR)/$(RELEASE)/berth-shim cargo nextest run --workspace
 	cargo test --workspace --doc --quiet
+	BERTH_TEST_SHIM=$(CURDIR)/$(RELEASE)/berth-shim cargo nextest run --workspace
 
 check: deps-build ## Formatting, lints and the tests that need neither root nor containers
 	cargo fmt --all --check

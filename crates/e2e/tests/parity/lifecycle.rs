@@ -130,6 +130,19 @@ fn auto_remove_takes_the_container_away_when_it_ends() {
 }
 
 #[test]
+fn a_restart_does_not_take_an_auto_removed_container_away_but_its_next_end_does() {
+    let d = Daemon::start();
+    let script = "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done";
+    let id = d.run("auto-restart", &["sh", "-c", script], json!({"HostConfig": {"AutoRemove": true}}));
+    d.client.post(&format!("/containers/{id}/restart?t=2")).expect(204);
+    assert_eq!(d.inspect(&id)["State"]["Running"], true);
+    d.client.post(&format!("/containers/{id}/stop?t=2")).expect(204);
+    eventually("the container is gone", || {
+        (d.client.get(&format!("/containers/{id}/json")).status == 404).then_some(())
+    });
+}
+
+#[test]
 fn prune_removes_what_is_stopped_and_says_so() {
     let d = Daemon::start();
     let label = json!({"Labels": {"prune": d.name("p")}});

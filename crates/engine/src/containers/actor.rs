@@ -236,6 +236,7 @@ impl Actor {
     }
 
     async fn start(&mut self, caller: &Caller) -> Result<Changed> {
+        self.restarting = false;
         let record = self.record();
         match lifecycle::start(record.id(), record.row.status)? {
             lifecycle::Admission::AlreadyDone => return Ok(Changed::Already),
