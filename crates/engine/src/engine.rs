@@ -23,6 +23,8 @@ use crate::{Config, Error, Result, files, recovery};
 const UPLOADS: usize = 8;
 
 /// A running engine. Clones are the same engine.
+///
+/// What changes something takes several steps: run it in a task that the end of a request does not cancel.
 #[derive(Clone)]
 pub struct Engine(pub(crate) Arc<Inner>);
 

@@ -149,6 +149,11 @@ impl Error {
         }
     }
 
+    /// For `map_err`: the host's refusal of `action`.
+    pub(crate) fn host<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Error {
+        move |source| Error::Host { action: action.into(), source: source.into() }
+    }
+
     /// For `map_err`: the failure of `action` on `path`.
     pub(crate) fn file(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Error {
         let path = path.as_ref().to_owned();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use berth_api_types::event::{Actor, EventMessage};
 use berth_api_types::filters::Filters;
+use berth_api_types::time::now_ns;
 use berth_store::events::{EventRange, EventRow, NewEvent, append as append_row, last_seq, prune, range};
 use berth_store::{Durability, Store, Tx};
 use tokio::sync::{broadcast, watch};
@@ -37,11 +38,6 @@ pub async fn append(
     };
     append_row(tx, event).await?;
     Ok(())
-}
-
-/// Wall-clock time in nanoseconds since the epoch.
-pub fn now_ns() -> i64 {
-    berth_api_types::time::now_ns()
 }
 
 /// Drops old events, now and whenever enough new ones came, until the store is closed.

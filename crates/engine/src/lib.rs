@@ -4,6 +4,7 @@
 //! in-memory view that is updated when a transaction commits; writes go through the store and, for
 //! containers, through the one actor that owns the container's state.
 
+mod blocking;
 mod caller;
 mod config;
 mod containers;

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
+use berth_api_types::time::now_ns;
 use berth_store::operations::{self, NewOperation, OperationRow};
 use berth_store::{Durability, containers, id_ranges};
 
+use crate::blocking::blocking;
 use crate::engine::Inner;
-use crate::events::now_ns;
 use crate::ids::Lease;
 use crate::{Caller, Error, Result};
 
@@ -99,9 +100,7 @@ impl Step {
         match self {
             Step::Directories => {
                 let (config, subject) = (engine.config.clone(), subject.to_owned());
-                tokio::task::spawn_blocking(move || crate::containers::remove::clear(&config, &subject))
-                    .await
-                    .map_err(|e| Error::Host { action: "removing files".into(), source: e.into() })?
+                blocking("removing files", move || crate::containers::remove::clear(&config, &subject)).await
             }
             Step::HostIds => {
                 let subject = subject.to_owned();

@@ -11,9 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_linux::process::{PidFd, Process};
-use berth_store::containers::{self, ContainerRow, Status};
+use berth_store::containers::{self as rows, ContainerRow, Status};
 use berth_store::{id_ranges, operations};
 
+use crate::blocking::blocking;
+use crate::containers;
 use crate::containers::actor::Command;
 use crate::containers::ending::{self, Shim};
 use crate::containers::record::Record;
@@ -36,12 +38,12 @@ pub async fn run(engine: &Arc<Inner>) -> Result<()> {
         }
     }
     engine.images.reload(engine).await?;
-    let rows = containers::all(&mut engine.store.read().await?).await?;
+    let all = rows::all(&mut engine.store.read().await?).await?;
     let ranges = id_ranges::all(&mut engine.store.read().await?).await?;
     // Also of rows that cannot be read: their files are all there is of them.
-    let known: HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let known: HashSet<String> = all.iter().map(|row| row.id.clone()).collect();
     let mut returning = Vec::new();
-    for row in rows {
+    for row in all {
         let range = ranges.iter().find(|range| range.container_id == row.id);
         match Record::decode(row) {
             Ok(mut record) => {
@@ -53,9 +55,7 @@ pub async fn run(engine: &Arc<Inner>) -> Result<()> {
     }
     for restored in returning {
         let outcome = restored.await;
-        if let Err(error) =
-            outcome.map_err(|e| Error::Host { action: "restoring".into(), source: e.into() }).flatten()
-        {
+        if let Err(error) = outcome.map_err(Error::host("restoring")).flatten() {
             tracing::error!(%error, "a container could not be restored in full");
         }
     }
@@ -70,21 +70,27 @@ async fn restore(engine: Arc<Inner>, record: Record) -> Result<()> {
     let row = record.row.clone();
     if !record.is_running() {
         let removing = row.status == Status::Removing;
+        let leased = record.id_range.is_some();
         let mut record = record;
         if removing {
             // Nobody is at it any more.
             record.row.status = Status::Dead;
         }
-        let container = crate::containers::launch(&engine, record, None);
+        let container = containers::launch(&engine, record, None);
         // Docker removes at boot what should have gone when it ended.
         if removing || (row.auto_remove && row.status == Status::Exited) {
-            remove(&container, &row.id).await;
+            remove(&container).await;
+        }
+        // With host IDs still leased something of it may live, and the directory says what: the next start or
+        // removal ends that first.
+        if leased {
+            return Ok(());
         }
         return crate::files::remove_tree(&engine.config.run_dir(&row.id));
     }
     let process = find(&engine, &row, row.pid, row.start_time)?;
     let shim = find(&engine, &row, row.shim_pid, row.shim_start_time)?;
-    let container = crate::containers::launch(&engine, record, process);
+    let container = containers::launch(&engine, record, process);
     let Some(shim) = shim else {
         let exit = ending::read_exit(&engine, &row.id).unwrap_or_else(|error| {
             tracing::error!(id = row.id, %error, "an exit record cannot be read");
@@ -132,14 +138,10 @@ fn find(
         .map_err(|e| Error::Host { action: format!("looking for process {pid}"), source: e.into() })
 }
 
-async fn remove(container: &Arc<Container>, id: &str) {
-    let (answer, answered) = tokio::sync::oneshot::channel();
-    let command = Command::Remove { caller: crate::Caller::Engine, force: true, answer };
-    if container.inbox.send(command).await.is_err() {
-        return;
-    }
-    if let Ok(Err(error)) = answered.await {
-        tracing::error!(id, %error, "a container could not be removed at start");
+async fn remove(container: &Arc<Container>) {
+    let command = |answer| Command::Remove { caller: crate::Caller::Engine, force: true, answer };
+    if let Err(error) = containers::ask(container, command).await {
+        tracing::error!(id = container.id, %error, "a container could not be removed at start");
     }
 }
 
@@ -152,7 +154,7 @@ async fn sweep(engine: &Arc<Inner>, known: HashSet<String>) -> Result<()> {
         }
     }
     let sweeping = engine.clone();
-    tokio::task::spawn_blocking(move || {
+    blocking("sweeping", move || {
         for directory in [engine_dir(&sweeping, "containers"), engine_dir(&sweeping, "store/containers")] {
             for id in strangers(&directory, &known)? {
                 tracing::info!(id, "sweeping files without a row");
@@ -171,18 +173,12 @@ async fn sweep(engine: &Arc<Inner>, known: HashSet<String>) -> Result<()> {
         for hierarchy in sweeping.hierarchies.for_containers() {
             let parent = hierarchy.dir(sweeping.cgroup_parent());
             for id in strangers(&parent, &keep)? {
-                let host = |e: berth_linux::Error| Error::Host {
-                    action: "sweeping control groups".into(),
-                    source: e.into(),
-                };
-                berth_linux::cgroup::kill_all(parent.join(&id)).map_err(host)?;
-                berth_linux::cgroup::remove(parent.join(&id)).map_err(host)?;
+                ending::end_cgroup(&parent.join(&id))?;
             }
         }
         Ok::<_, Error>(())
     })
-    .await
-    .map_err(|e| Error::Host { action: "sweeping".into(), source: e.into() })??;
+    .await?;
     engine.sweep_layers().await
 }
 

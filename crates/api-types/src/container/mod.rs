@@ -8,7 +8,6 @@ mod mount;
 mod network;
 mod resource;
 mod summary;
-mod update;
 
 pub use config::{ContainerConfig, EmptyObject};
 pub use host_config::{HostConfig, PortMap};
@@ -25,4 +24,3 @@ pub use resource::{
     Ulimit, WeightDevice,
 };
 pub use summary::{ContainerSummary, PortSummary, SummaryHostConfig, SummaryNetworkSettings};
-pub use update::{UpdateRequest, UpdateResponse};

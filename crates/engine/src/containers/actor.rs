@@ -263,9 +263,7 @@ impl Actor {
         let gone = || Error::Conflict(format!("container {} is not running", self.container.id));
         tracing::debug!(id = self.container.id, signal, ?caller, ?purpose, "signal");
         let sent = match &self.process {
-            Some(process) => process
-                .signal(signal)
-                .map_err(|e| Error::Host { action: "sending a signal".into(), source: e.into() })?,
+            Some(process) => process.signal(signal).map_err(Error::host("sending a signal"))?,
             // It had ended before it could be opened.
             None => false,
         };

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use berth_api_types::container::{CreateRequest, CreateResponse, HostConfig};
+use berth_api_types::time::now_ns;
 use berth_store::containers::ContainerRow;
 use berth_store::{Durability, containers, operations};
 
 use super::names;
 use super::record::{Definition, Record};
+use crate::blocking::blocking;
 use crate::engine::Inner;
-use crate::events::{self, now_ns};
+use crate::events;
 use crate::images::ImageRecord;
 use crate::operations::Operation;
 use crate::spec;
@@ -42,13 +44,11 @@ impl Engine {
         for warning in &warnings {
             tracing::debug!(id, warning, "at creation");
         }
-        let spec = serde_json::to_string(&definition)
-            .map_err(|e| Error::Host { action: "encoding a container".into(), source: e.into() })?;
+        let spec = serde_json::to_string(&definition).map_err(Error::host("encoding a container"))?;
         let mut row =
             ContainerRow::new(id.clone(), String::new(), image.id().to_owned(), image_ref, now_ns(), spec);
         row.auto_remove = definition.host_config.auto_remove;
-        let (engine, caller) = (self.0.clone(), caller.clone());
-        super::to_the_end(async move { make(&engine, &caller, name, row, definition).await }).await?;
+        make(&self.0, caller, name, row, definition).await?;
         Ok(CreateResponse { id, warnings })
     }
 }
@@ -189,7 +189,7 @@ async fn make(
             row.name = name.clone().unwrap_or_else(|| names::random(attempt));
             let (making, row_made, layers, working_dir) =
                 (engine.clone(), row.clone(), layers.clone(), working_dir.clone());
-            blocking(move || {
+            blocking("making a container", move || {
                 check_working_dir(&making, &working_dir, &layers)?;
                 directories(&making, &row_made.id, &layers)?;
                 write_rebuild(&making.config, &row_made)
@@ -263,12 +263,6 @@ async fn commit(engine: &Arc<Inner>, row: ContainerRow) -> Result<()> {
         })
         .await?;
     Ok(())
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|e| Error::Host { action: "making a container".into(), source: e.into() })?
 }
 
 async fn take_back(engine: &Arc<Inner>, id: &str) {

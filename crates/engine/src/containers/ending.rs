@@ -1,6 +1,7 @@
 //! The end of a container as the daemon sees it: hearing the shim's last word, and ending what is left where
 //! there was none.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::sync::oneshot;
 use super::actor::Command;
 use super::record::Record;
 use super::registry::Container;
+use crate::blocking::blocking;
 use crate::engine::Inner;
 use crate::supervisor::{self, Connection};
 use crate::{Error, Result};
@@ -149,7 +151,7 @@ pub async fn listen(
 /// the shim and the first process.
 pub async fn destroy_shim(engine: &Arc<Inner>, id: &str) -> Result<()> {
     let (engine, id) = (engine.clone(), id.to_owned());
-    tokio::task::spawn_blocking(move || {
+    blocking("ending a container", move || {
         let processes = match read_identity(&engine, &id) {
             Ok(identity) if identity.boot_id == engine.boot_id => {
                 vec![(identity.shim_pid, identity.shim_start_time), (identity.pid, identity.start_time)]
@@ -159,11 +161,12 @@ pub async fn destroy_shim(engine: &Arc<Inner>, id: &str) -> Result<()> {
         for (pid, start_time) in processes {
             kill_and_wait(pid, start_time)?;
         }
-        remove_cgroups(&engine, &id)?;
+        for Cgroup { path, .. } in engine.cgroups_of(&id) {
+            end_cgroup(&path)?;
+        }
         crate::files::remove_tree(&engine.config.run_dir(&id))
     })
     .await
-    .map_err(|e| Error::Host { action: "ending a container".into(), source: e.into() })?
 }
 
 /// A shim died and left its container alone: end that too. False if something of it could not be ended.
@@ -207,15 +210,8 @@ fn kill_and_wait(pid: i32, start_time: u64) -> Result<()> {
     Ok(())
 }
 
-/// Kills what is left in a container's control groups and removes them.
-fn remove_cgroups(engine: &Inner, id: &str) -> Result<()> {
-    for Cgroup { path, .. } in engine.cgroups_of(id) {
-        let host = |e: berth_linux::Error| Error::Host {
-            action: "removing a control group".into(),
-            source: e.into(),
-        };
-        berth_linux::cgroup::kill_all(&path).map_err(host)?;
-        berth_linux::cgroup::remove(&path).map_err(host)?;
-    }
-    Ok(())
+/// Kills what is left in a control group and removes it. Blocks.
+pub fn end_cgroup(path: &Path) -> Result<()> {
+    berth_linux::cgroup::kill_all(path).map_err(Error::host("removing a control group"))?;
+    berth_linux::cgroup::remove(path).map_err(Error::host("removing a control group"))
 }

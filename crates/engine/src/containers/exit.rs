@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use berth_api_types::time::now_ns;
 use berth_shim_proto::Exit;
 use berth_store::containers::{self, Status};
 use berth_store::{Durability, id_ranges};
@@ -9,7 +10,7 @@ use berth_store::{Durability, id_ranges};
 use super::actor::Actor;
 use super::ending;
 use super::record::Record;
-use crate::events::{self, now_ns};
+use crate::events;
 use crate::{Caller, Result, files};
 
 /// What inspect says of a container whose shim could not tell how it ended.

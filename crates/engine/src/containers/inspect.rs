@@ -10,8 +10,9 @@ use berth_api_types::time::{rfc3339_nano, rfc3339_nano_or_zero};
 use berth_store::containers::Status;
 
 use super::record::Record;
+use crate::blocking::blocking;
 use crate::engine::Inner;
-use crate::{Caller, Engine, Error, Result};
+use crate::{Caller, Engine, Result};
 
 impl Engine {
     /// Everything about a container; with `size` also what it occupies.
@@ -125,12 +126,11 @@ pub fn networks(record: &Record) -> BTreeMap<String, EndpointSettings> {
 /// Bytes in a container's writable layer.
 pub async fn size_rw(engine: &Arc<Inner>, id: &str) -> Result<i64> {
     let upper = engine.config.writable(id).join("u");
-    let sized = tokio::task::spawn_blocking(move || match berth_image::store::tree_size(&upper) {
+    let sized = blocking("measuring a container", move || match berth_image::store::tree_size(&upper) {
         // Removed since it was looked up.
         Err(_) if !upper.exists() => Ok(0),
         other => other.map(|size| size.bytes),
     })
-    .await
-    .map_err(|e| Error::Host { action: "measuring a container".into(), source: e.into() })??;
+    .await?;
     Ok(i64::try_from(sized).unwrap_or(i64::MAX))
 }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use berth_api_types::time::now_ns;
 use tokio::sync::{mpsc, watch};
 
 use super::log_file::LogFile;
 use super::log_watch::Interest;
 use super::record::Record;
 use super::registry::Container;
+use crate::blocking::blocking;
 use crate::engine::Inner;
-use crate::events::now_ns;
 use crate::{Caller, Engine, Error, LogRecord, LogStream, Result, StdStream};
 
 /// Which records to read.
@@ -54,10 +55,10 @@ impl Engine {
         } else {
             None
         };
-        let opened = path.clone();
-        let file = blocking(move || LogFile::open(&opened, options.tail))
-            .await?
-            .map_err(Error::file("opening", &path))?;
+        let file = blocking("opening the log", move || {
+            LogFile::open(&path, options.tail).map_err(Error::file("opening", &path))
+        })
+        .await?;
         let (sender, records) = mpsc::channel(256);
         let reader = Reader { options, file, state: container.watch(), _container: container, sender };
         tokio::spawn(reader.run(interest, self.0.clone()));
@@ -102,10 +103,10 @@ impl Reader {
     async fn read_all(&mut self) -> bool {
         loop {
             let mut file = std::mem::take(&mut self.file);
-            let read = blocking(move || {
+            let read = blocking("reading the log", move || {
                 let mut batch = Vec::new();
                 let more = file.read(&mut batch);
-                (file, batch, more)
+                Ok::<_, Error>((file, batch, more))
             })
             .await;
             let (batch, more) = match read {
@@ -153,10 +154,4 @@ async fn sleep(duration: Duration) {
         std::future::pending::<()>().await;
     }
     tokio::time::sleep(duration).await;
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|e| Error::Host { action: "reading the log".into(), source: e.into() })
 }

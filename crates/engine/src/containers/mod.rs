@@ -42,18 +42,11 @@ use self::registry::Container;
 use crate::{Caller, Changed, Engine, Error, Result};
 
 /// Sends a request to a container's actor and waits for the answer.
-async fn ask<T>(container: &Arc<Container>, command: impl FnOnce(Answer<T>) -> Command) -> Result<T> {
+pub async fn ask<T>(container: &Arc<Container>, command: impl FnOnce(Answer<T>) -> Command) -> Result<T> {
     let (answer, answered) = oneshot::channel();
     let gone = |_| Error::NoSuchContainer(container.id.clone());
     container.inbox.send(command(answer)).await.map_err(|_| Error::NoSuchContainer(container.id.clone()))?;
     answered.await.map_err(gone)?
-}
-
-/// Runs a use case to its end even when the client that asked for it leaves.
-async fn to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-    tokio::spawn(work)
-        .await
-        .map_err(|e| Error::Host { action: "running a request".into(), source: e.into() })?
 }
 
 impl Engine {

@@ -9,7 +9,8 @@ use berth_store::{Durability, operations};
 use super::actor::{Actor, Command, Purpose};
 use super::record::Record;
 use super::registry::Container;
-use super::{ask, ending, lifecycle, signal, to_the_end};
+use super::{ask, ending, lifecycle, signal};
+use crate::blocking::blocking;
 use crate::config::Config;
 use crate::operations::Operation;
 use crate::{Caller, Engine, Error, Result, files};
@@ -39,8 +40,7 @@ impl Engine {
         }
         let record = container.record();
         lifecycle::remove(&record.row.name, record.row.status, options.force)?;
-        let caller = caller.clone();
-        to_the_end(async move { remove(&container, &caller, options.force).await }).await
+        remove(&container, caller, options.force).await
     }
 }
 
@@ -123,13 +123,10 @@ impl Actor {
             ending::destroy_shim(&self.engine, &id).await?;
         }
         let (engine, subject) = (self.engine.clone(), id.clone());
-        let clearing = tokio::task::spawn_blocking(move || clear(&engine.config, &subject));
+        let clearing = blocking("removing files", move || clear(&engine.config, &subject));
         let late =
             |_| Error::Deadline { step: "deleting files", id: id.clone(), seconds: CLEARING.as_secs() };
-        tokio::time::timeout(CLEARING, clearing)
-            .await
-            .map_err(late)?
-            .map_err(|e| Error::Host { action: "removing files".into(), source: e.into() })??;
+        tokio::time::timeout(CLEARING, clearing).await.map_err(late)??;
         // Nothing of it may be left when the client is told; the shim was busy ending all the while.
         self.wait_for_shim().await?;
         let engine = self.engine.clone();

@@ -7,7 +7,7 @@ use berth_linux::process::Process;
 
 use super::actor::{Command, Purpose};
 use super::registry::Container;
-use super::{ask, lifecycle, to_the_end};
+use super::{ask, lifecycle};
 use crate::spec::signal::Signal;
 use crate::{Caller, Changed, Engine, Error, Result};
 
@@ -33,30 +33,23 @@ impl Engine {
         if lifecycle::stop(container.record().row.status) == lifecycle::Admission::AlreadyDone {
             return Ok(Changed::Already);
         }
-        let caller = caller.clone();
-        to_the_end(async move {
-            stop(&container, &caller, plan, Purpose::Stop).await?;
-            announce(&container, "stop").await;
-            Ok(Changed::Yes)
-        })
-        .await
+        stop(&container, caller, plan, Purpose::Stop).await?;
+        announce(&container, "stop").await;
+        Ok(Changed::Yes)
     }
 
     /// Stops and starts again; a container that does not run is just started.
     pub async fn container_restart(&self, caller: &Caller, name: &str, options: StopOptions) -> Result<()> {
         let container = self.0.containers.resolve(name)?;
         let plan = Plan::new(&container, &options)?;
+        if lifecycle::stop(container.record().row.status) == lifecycle::Admission::Proceed {
+            stop(&container, caller, plan, Purpose::Restart).await?;
+            announce(&container, "stop").await;
+        }
         let caller = caller.clone();
-        to_the_end(async move {
-            if lifecycle::stop(container.record().row.status) == lifecycle::Admission::Proceed {
-                stop(&container, &caller, plan, Purpose::Restart).await?;
-                announce(&container, "stop").await;
-            }
-            ask(&container, |answer| Command::Start { caller, answer }).await?;
-            announce(&container, "restart").await;
-            Ok(())
-        })
-        .await
+        ask(&container, |answer| Command::Start { caller, answer }).await?;
+        announce(&container, "restart").await;
+        Ok(())
     }
 
     /// Sends a signal to the program, SIGKILL if none is named. After SIGKILL, returns once it has ended.
@@ -66,15 +59,11 @@ impl Engine {
             _ => Signal::KILL,
         };
         let container = self.0.containers.resolve(name)?;
-        let caller = caller.clone();
-        to_the_end(async move {
-            send(&container, &caller, signal, Purpose::Kill).await?;
-            if signal == Signal::KILL {
-                ended(&container, Some(KILL_DEADLINE)).await?;
-            }
-            Ok(())
-        })
-        .await
+        send(&container, caller, signal, Purpose::Kill).await?;
+        if signal == Signal::KILL {
+            ended(&container, Some(KILL_DEADLINE)).await?;
+        }
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ use super::actor::Actor;
 use super::ending::{Shim, destroy_shim, listen, read_identity};
 use super::record::{Definition, Record};
 use super::{bundle, maps};
+use crate::blocking::blocking;
 use crate::engine::Inner;
 use crate::ids::Lease;
 use crate::operations::Operation;
@@ -147,9 +148,7 @@ async fn lease(
             Some(lease) => lease,
             None => {
                 let engine = engine.clone();
-                tokio::task::spawn_blocking(move || engine.ids.lease(count))
-                    .await
-                    .map_err(|e| Error::Host { action: "leasing host IDs".into(), source: e.into() })??
+                blocking("leasing host IDs", move || engine.ids.lease(count)).await?
             }
         }),
     };
@@ -198,9 +197,7 @@ async fn launch(
     let (mut connection, mut child) =
         supervisor::spawn(&engine.shim, &id, &engine.config.bundle(&id), &run_dir)?;
     let conversation = async {
-        let written = writing.await;
-        let prepared =
-            written.map_err(|e| Error::Host { action: "writing a bundle".into(), source: e.into() })??;
+        let prepared = writing.await.map_err(Error::host("writing a bundle"))??;
         converse(actor, &mut connection, launch_request(&engine, record, log, prepared)).await
     };
     match conversation.await {

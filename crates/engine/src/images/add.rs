@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use berth_api_types::container::{ContainerConfig, EmptyObject, HealthConfig};
+use berth_api_types::time::now_ns;
 use berth_image::{Digest, ImageConfig, Layer, Reference};
 use berth_store::images::ImageRow;
 use berth_store::layers::LayerRow;
@@ -16,8 +17,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, Sleep};
 use tokio_util::io::SyncIoBridge;
 
+use crate::blocking::blocking;
 use crate::engine::Inner;
-use crate::events::{self, now_ns};
+use crate::events;
 use crate::operations::Operation;
 use crate::{Caller, Engine, Error, Result};
 
@@ -160,15 +162,14 @@ impl Engine {
                 .await?;
             let unpacking = engine.clone();
             // No lock: the layers that arrive are leased, and nobody deletes a leased layer.
-            let arrived = tokio::task::spawn_blocking(move || {
+            let arrived = blocking("unpacking an image", move || {
                 let arrived = unpack(&unpacking)?;
                 for image in &arrived {
                     unpacking.image_blobs.put(&image.config_bytes)?;
                 }
                 Ok::<_, Error>(arrived)
             })
-            .await
-            .map_err(|e| Error::Host { action: "unpacking an image".into(), source: e.into() })?;
+            .await;
             let outcome = match arrived {
                 Ok(arrived) => commit(&engine, action, arrived, operation).await,
                 Err(error) => Err(error),
@@ -181,9 +182,7 @@ impl Engine {
             }
             outcome
         };
-        tokio::spawn(work)
-            .await
-            .map_err(|e| Error::Host { action: "bringing an image in".into(), source: e.into() })?
+        tokio::spawn(work).await.map_err(Error::host("bringing an image in"))?
     }
 }
 

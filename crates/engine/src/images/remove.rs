@@ -9,6 +9,7 @@ use berth_image::AnyReference;
 use berth_store::{Durability, images, layers, tags};
 
 use super::view::{ImageRecord, familiar};
+use crate::blocking::blocking;
 use crate::containers::record::Record;
 use crate::engine::Inner;
 use crate::{Caller, Engine, Error, Result, events};
@@ -117,13 +118,11 @@ impl Engine {
         if plan.delete {
             items.push(DeleteItem { untagged: String::new(), deleted: image.id().to_owned() });
             let (blobs, id) = (self.0.image_blobs.clone(), image.id().to_owned());
-            let removed = tokio::task::spawn_blocking(move || {
+            blocking("deleting an image", move || {
                 let digest: berth_image::Digest = id.parse()?;
                 blobs.remove(&digest)
-            });
-            removed
-                .await
-                .map_err(|e| Error::Host { action: "deleting an image".into(), source: e.into() })??;
+            })
+            .await?;
             for diff_id in delete_unused_layers(&self.0).await? {
                 items.push(DeleteItem { untagged: String::new(), deleted: diff_id });
             }
@@ -227,7 +226,7 @@ async fn delete_unused_layers(engine: &Arc<Inner>) -> Result<Vec<String>> {
         })
         .await?;
     let removing = engine.clone();
-    tokio::task::spawn_blocking(move || {
+    blocking("deleting layers", move || {
         for layer in &unused {
             match removing.layers.remove(&layer.key) {
                 // Somebody is just bringing it in again; its row will come with that.
@@ -235,10 +234,9 @@ async fn delete_unused_layers(engine: &Arc<Inner>) -> Result<Vec<String>> {
                 other => other?,
             }
         }
-        Ok(unused.into_iter().map(|layer| layer.diff_id).collect())
+        Ok::<_, Error>(unused.into_iter().map(|layer| layer.diff_id).collect())
     })
     .await
-    .map_err(|e| Error::Host { action: "deleting layers".into(), source: e.into() })?
 }
 
 impl Inner {
@@ -248,7 +246,7 @@ impl Inner {
         let rows = layers::all(&mut self.store.read().await?).await?;
         let known = images::all(&mut self.store.read().await?).await?;
         let engine = self.clone();
-        tokio::task::spawn_blocking(move || {
+        blocking("sweeping layers", move || {
             engine.layers.sweep_tmp()?;
             engine.image_blobs.sweep()?;
             for id in engine.image_blobs.list()? {
@@ -267,10 +265,9 @@ impl Inner {
                     engine.layers.remove(&key)?;
                 }
             }
-            Ok(())
+            Ok::<_, Error>(())
         })
         .await
-        .map_err(|e| Error::Host { action: "sweeping layers".into(), source: e.into() })?
     }
 }
 

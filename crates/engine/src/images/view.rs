@@ -8,6 +8,7 @@ use berth_store::images::{self, Image};
 use berth_store::layers::{self, LayerRow};
 use tokio::sync::Mutex;
 
+use crate::blocking::blocking;
 use crate::engine::Inner;
 use crate::{Error, Result};
 
@@ -188,8 +189,5 @@ impl ImageView {
 async fn read_config(engine: &Inner, id: &str) -> Result<ImageConfig> {
     let digest: Digest = id.parse().map_err(berth_image::Error::from)?;
     let blobs = engine.image_blobs.clone();
-    let config = tokio::task::spawn_blocking(move || blobs.get(&digest))
-        .await
-        .map_err(|e| Error::Host { action: "reading an image".into(), source: e.into() })??;
-    Ok(config)
+    blocking("reading an image", move || blobs.get(&digest)).await
 }
